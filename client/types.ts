@@ -1,0 +1,262 @@
+/**
+ * The types a generated client is made of. A generated file names these and a descriptor; the logic is in
+ * this runtime. PROTOCOL.md is what they speak.
+ */
+import type { Clock } from '../contract/clock.js'
+import type { Internal, InvalidInput } from '../contract/wire/errors.js'
+
+/** How a call is treated offline and when the connection is lost. PROTOCOL.md § Delivery. */
+export type CallDelivery = 'attempt' | 'repeat' | 'once' | 'volatile'
+
+/** What generated code hands to the runtime: the names of a contract and how each is treated. */
+export interface Descriptor {
+  readonly name: string
+  readonly version: string
+  readonly hash: string
+  readonly calls: Readonly<Record<string, { readonly delivery: CallDelivery; readonly stream?: true }>>
+  readonly events: Readonly<Record<string, { readonly ack?: true }>>
+  readonly rooms: Readonly<Record<string, { readonly events: readonly string[]; readonly presence?: true }>>
+}
+
+/** Declared errors of a call: data by code. */
+export type ErrorMap = object
+
+/** A failed call, as a rejected promise or as `result.error`. An Error with a `code` to narrow by. */
+export interface Failure<Code extends string = string, Data = unknown> extends Error {
+  readonly code: Code
+  readonly data: Data
+  /** Whether the same call may succeed when repeated. */
+  readonly retry: boolean
+  /** Milliseconds to wait before that, where the server said so. */
+  readonly retryAfter: number | undefined
+}
+
+/** The codes that no contract declares and that carry no data. PROTOCOL.md § Errors. */
+export type PlainCode =
+  | 'UNKNOWN_CALL'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'RATE_LIMITED'
+  | 'TIMEOUT'
+  | 'CANCELLED'
+  | 'UNAVAILABLE'
+  | 'OVERLOADED'
+  | 'OUTCOME_UNKNOWN'
+  | 'UPGRADE_REQUIRED'
+  | 'OFFLINE'
+  | 'CONNECTION_LOST'
+  | 'QUEUE_FULL'
+  | 'TOO_LARGE'
+  | 'EXPIRED'
+  | 'REPLACED'
+  | 'CLOSED'
+
+/** Every way a call can fail: its declared errors, and the closed table. Narrows by `code`. */
+export type CallFailure<E extends ErrorMap> =
+  | { [K in keyof E & string]: Failure<K, E[K]> }[keyof E & string]
+  | Failure<'INVALID_INPUT', InvalidInput>
+  | Failure<'INTERNAL', Internal>
+  | Failure<PlainCode, null>
+
+/** What `.result()` resolves to. */
+export type Result<A, E extends ErrorMap> =
+  | { readonly ok: true; readonly value: A }
+  | { readonly ok: false; readonly error: CallFailure<E> }
+
+/** Per call. */
+export interface CallOptions {
+  /** Gives up (`CANCELLED`) when aborted; the server's handler sees its own signal abort. */
+  readonly signal?: AbortSignal
+  /** Milliseconds until `TIMEOUT` once sent; default the client's `timeout`. */
+  readonly timeout?: number
+  /** Milliseconds a queued call may wait for a connection until `EXPIRED`; default the client's `outbox.ttl`. */
+  readonly ttl?: number
+}
+
+/** A call with an ack. */
+export interface Call<I, A, E extends ErrorMap = Record<never, never>> {
+  /** Resolves with the ack; rejects with a `CallFailure`. */
+  (input: I, options?: CallOptions): Promise<A>
+  /** Never rejects. */
+  result(input: I, options?: CallOptions): Promise<Result<A, E>>
+}
+
+/** A call without an ack: sent when there is a connection, dropped otherwise. */
+export type VolatileCall<I> = (input: I) => void
+
+/** A place in a room's log; store it with your own state and hand it to `join({ since })`. */
+export interface Position {
+  readonly epoch: string
+  readonly offset: number
+  readonly tag: number
+}
+
+/** Why a room could not be continued where it was left. PROTOCOL.md § Recovery. */
+export type GapReason = 'epoch' | 'forked' | 'trimmed' | 'tooMany'
+
+/** What comes with a room's event. */
+export interface PublicationInfo {
+  /** Where it stands in the log; `undefined` for events that are not recoverable. */
+  readonly position: Position | undefined
+  /** Whether it was replayed on joining rather than received live. */
+  readonly recovered: boolean
+}
+
+/** Why a membership ended. `refused`: a join again after a reconnect was refused. */
+export type LeftReason = 'left' | 'evicted' | 'revoked' | 'closed' | 'refused'
+
+/** What `join` resolves to. */
+export type Joined =
+  | {
+      readonly ok: true
+      readonly position: Position | undefined
+      /** How many events are replayed. */
+      readonly recovered: number
+      readonly gap: GapReason | undefined
+    }
+  | { readonly ok: false; readonly error: CallFailure<Record<never, never>> }
+
+/** Options of `join`. */
+export interface JoinOptions {
+  /** Continue after this position. */
+  readonly since?: Position
+  /** Or start with this many of the newest recoverable events. */
+  readonly last?: number
+}
+
+/** Where a room handle stands. */
+export type RoomState = 'out' | 'joining' | 'joined'
+
+/** The events of a room or a contract: payload, and the ack where the server asks for one. */
+export type EventMap = Readonly<Record<string, { readonly payload: unknown; readonly ack?: unknown }>>
+
+/** A handle on a room. Making one does no I/O; membership is shared and counted by handle. */
+export interface Room<E extends object> {
+  /** Listens; returns what stops listening. */
+  on<N extends keyof E & string>(
+    name: N,
+    listener: (payload: PayloadIn<E, N>, info: PublicationInfo) => void,
+  ): () => void
+  /** Told before anything else when events may be missing; publications wait (bounded) until it settles. */
+  onGap(listener: (reason: GapReason) => void | Promise<void>): () => void
+  /** Told when the membership ended from the other side. */
+  onLeft(listener: (reason: LeftReason) => void): () => void
+  /** Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer. */
+  join(options?: JoinOptions): Promise<Joined>
+  /** Ends this handle's membership; the room is left with its last handle. Harmless without a join. */
+  leave(): void
+  readonly state: RoomState
+  /** Told of each change of `state`. */
+  subscribe(listener: () => void): () => void
+}
+
+type PayloadIn<E, N extends keyof E> = E[N] extends { readonly payload: infer P } ? P : never
+type AckIn<E, N extends keyof E> = E[N] extends { readonly ack: infer A } ? A : never
+type Asked<E> = { [N in keyof E & string]: E[N] extends { readonly ack: unknown } ? N : never }[keyof E &
+  string]
+
+/** Events outside rooms. */
+export interface Events<E extends object> {
+  /** Listens; returns what stops listening. */
+  on<N extends keyof E & string>(name: N, listener: (payload: PayloadIn<E, N>) => void): () => void
+  /** Answers what the server asks. One handler a name: a second one throws. A throw of the handler reaches the server as `failed`. */
+  handle<N extends Asked<E>>(
+    name: N,
+    handler: (payload: PayloadIn<E, N>) => AckIn<E, N> | Promise<AckIn<E, N>>,
+  ): () => void
+}
+
+/** The connection's states. `waiting`: for the next attempt. `closed`: for good. */
+export type ConnectionState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closing' | 'closed'
+
+/** An immutable picture of the connection. */
+export interface ConnectionSnapshot {
+  readonly state: ConnectionState
+  /** Failed attempts since the connection was last stable. */
+  readonly attempt: number
+  /** Milliseconds from now until the next attempt, when this picture was taken; `undefined` unless waiting. */
+  readonly retryIn: number | undefined
+  /** Why the last connection ended. */
+  readonly closed: { readonly code: number; readonly reason: string } | undefined
+}
+
+/** The connection of a client. */
+export interface Connection {
+  readonly state: ConnectionState
+  /** The newest picture; the same object until something changes. */
+  get(): ConnectionSnapshot
+  subscribe(listener: () => void): () => void
+  /** Connects now: from `idle`, or instead of waiting. Calls, joins and listeners connect by themselves. */
+  connect(): void
+}
+
+/** A queued call, as the outbox shows it. */
+export interface OutboxEntry {
+  readonly id: string
+  readonly call: string
+  readonly input: unknown
+  /** Milliseconds since 1970 when it was called. */
+  readonly at: number
+  /** Whether it left for the server and waits for its ack. */
+  readonly sent: boolean
+}
+
+/** Calls that wait for a connection or an ack. */
+export interface Outbox {
+  readonly size: number
+  /** In order; the same array until something changes. */
+  entries(): readonly OutboxEntry[]
+  /** Takes one back (`CANCELLED`); false if it has settled. */
+  cancel(id: string): boolean
+  /** Takes all back. */
+  clear(): void
+  subscribe(listener: () => void): () => void
+}
+
+/** A client. Only these members at the top; the contract's own names below them. */
+export interface Client<Calls extends object, E extends object, Rooms extends object> {
+  readonly calls: Calls
+  readonly events: Events<E>
+  readonly rooms: Rooms
+  readonly connection: Connection
+  readonly outbox: Outbox
+  /** Ends for good: rooms are left, waiting calls fail with `CLOSED`. Safe to repeat. */
+  close(): void
+}
+
+/** The part of a WebSocket that the client uses: the browser's, Node 22's or the `ws` package's. */
+export interface WebSocketLike {
+  readonly readyState: number
+  binaryType: string
+  send(data: string | Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+}
+
+/** What makes a WebSocket. */
+export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike
+
+/** Options of a generated client. */
+export interface ClientOptions {
+  /** Asked for each connection, and again before the token ends. Absent: the upgrade's cookies decide. */
+  readonly token?: () => string | Promise<string>
+  /** Default: the global one; Node 20 has none (`import { WebSocket } from 'ws'`). */
+  readonly WebSocket?: WebSocketClass
+  /** Milliseconds an attempt may take from the socket to WELCOME. Default 10,000. */
+  readonly connectTimeout?: number
+  /** Milliseconds a sent call may wait for its ack. Default 30,000. */
+  readonly timeout?: number
+  /** Full jitter between 0 and `base · 2^attempt`, at most `max`. Default 500 and 30,000 ms. */
+  readonly backoff?: { readonly base?: number; readonly max?: number }
+  /** At most this many queued calls (`QUEUE_FULL`), each for at most `ttl` ms (`EXPIRED`). Default 1,000 and 24 h. */
+  readonly outbox?: { readonly entries?: number; readonly ttl?: number }
+  /** Told of what no promise can carry: a listener that threw. Default: `reportError` where there is one, else the console. */
+  readonly onError?: (error: unknown) => void
+  /** For tests. */
+  readonly clock?: Clock
+  /** For tests: 0 ≤ n < 1. */
+  readonly random?: () => number
+}

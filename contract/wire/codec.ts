@@ -1,0 +1,93 @@
+/**
+ * Bytes to checked frames and back. The check is the same for every codec; a codec only parses and writes.
+ * PROTOCOL.md § Codecs.
+ */
+import { CLOSE, type CloseCode } from './close-codes.js'
+import { type ClientFrame, frameChecker, type ServerFrame } from './frames.js'
+
+/** How deep a frame may nest, counted from its array. */
+export const MAX_DEPTH = 64
+
+/** A peer broke the protocol: the connection closes with this code. */
+export class Violation extends Error {
+  readonly close: CloseCode
+  constructor(close: CloseCode) {
+    super(close.reason)
+    this.name = 'Violation'
+    this.close = close
+  }
+}
+
+/** Reads and writes one subprotocol. `parse` throws on malformed data; what it returns is not yet checked. */
+export interface Codec {
+  /** The WebSocket subprotocol (RFC 6455 § 1.9). */
+  readonly subprotocol: string
+  /** Whether messages are binary; a message of the other kind is a violation. */
+  readonly binary: boolean
+  parse(data: string | Uint8Array): unknown
+  encode(frame: ClientFrame | ServerFrame): string | Uint8Array
+}
+
+// A text shorter than this cannot nest too deep, and one without these words hides no key of a prototype.
+const HARMLESS_LENGTH = 2 * MAX_DEPTH
+const SUSPECT = /__proto__|prototype|\\u/
+
+/** The text codec: one JSON array a message (RFC 8259). Unsafe keys and depth are refused while parsing. */
+export const jsonCodec: Codec = {
+  subprotocol: 'ackord.v1.json',
+  binary: false,
+  parse(data) {
+    const text = data as string
+    const value: unknown = JSON.parse(text)
+    if (text.length > HARMLESS_LENGTH || SUSPECT.test(text)) refuseUnsafe(value, MAX_DEPTH)
+    return value
+  },
+  encode: (frame) => JSON.stringify(frame),
+}
+
+/**
+ * Throws a Violation where a value nests too deep or carries `__proto__`, or `constructor` with a
+ * `prototype`, as own keys: whoever merges such a value would change a prototype.
+ */
+export function refuseUnsafe(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth === 0) throw new Violation(CLOSE.UNSAFE)
+  if (Array.isArray(value)) {
+    for (const element of value) refuseUnsafe(element, depth - 1)
+    return
+  }
+  for (const [key, element] of Object.entries(value)) {
+    if (key === '__proto__' || (key === 'constructor' && hasPrototype(element))) {
+      throw new Violation(CLOSE.UNSAFE)
+    }
+    refuseUnsafe(element, depth - 1)
+  }
+}
+
+const hasPrototype = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
+
+/** Decodes one message; `undefined` means an unknown frame that must be ignored. Throws a Violation. */
+export type Decoder<F> = (data: string | Uint8Array) => F | undefined
+
+function decoder<F>(codec: Codec, from: 'client' | 'server'): Decoder<F> {
+  const check = frameChecker(from)
+  return (data) => {
+    if ((typeof data !== 'string') !== codec.binary) throw new Violation(CLOSE.UNSUPPORTED_DATA)
+    let value: unknown
+    try {
+      value = codec.parse(data)
+    } catch (error) {
+      throw error instanceof Violation ? error : new Violation(CLOSE.MALFORMED)
+    }
+    const verdict = check(value)
+    if (verdict === 'ok') return value as F
+    if (verdict === 'ignored') return undefined
+    throw new Violation(verdict === 'unknown' ? CLOSE.UNKNOWN_FRAME : CLOSE.MALFORMED)
+  }
+}
+
+/** The server's side: decodes what clients send. */
+export const clientFrameDecoder = (codec: Codec): Decoder<ClientFrame> => decoder(codec, 'client')
+/** The client's side: decodes what servers send. */
+export const serverFrameDecoder = (codec: Codec): Decoder<ServerFrame> => decoder(codec, 'server')
