@@ -4,7 +4,7 @@
  */
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import { checkContract } from './check.js'
-import { contractHash } from './json.js'
+import { contractHash } from './hash.js'
 
 /** How a call is treated when there is no connection, or the connection is lost. PROTOCOL.md § Delivery. */
 export type CallDelivery = 'attempt' | 'repeat' | 'once' | 'volatile'

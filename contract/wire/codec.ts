@@ -2,8 +2,15 @@
  * Bytes to checked frames and back. The check is the same for every codec; a codec only parses and writes.
  * PROTOCOL.md § Codecs.
  */
-import { CLOSE, type CloseCode } from './close-codes.js'
-import { type ClientFrame, frameChecker, type ServerFrame } from './frames.js'
+import { type CloseCode, VIOLATIONS } from './close-codes.js'
+import {
+  CLIENT_FRAMES,
+  type ClientFrame,
+  type FrameSpec,
+  frameChecker,
+  SERVER_FRAMES,
+  type ServerFrame,
+} from './frames.js'
 
 /** How deep a frame may nest, counted from its array. */
 export const MAX_DEPTH = 64
@@ -51,14 +58,14 @@ export const jsonCodec: Codec = {
  */
 export function refuseUnsafe(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
-  if (depth === 0) throw new Violation(CLOSE.UNSAFE)
+  if (depth === 0) throw new Violation(VIOLATIONS.UNSAFE)
   if (Array.isArray(value)) {
     for (const element of value) refuseUnsafe(element, depth - 1)
     return
   }
   for (const [key, element] of Object.entries(value)) {
     if (key === '__proto__' || (key === 'constructor' && hasPrototype(element))) {
-      throw new Violation(CLOSE.UNSAFE)
+      throw new Violation(VIOLATIONS.UNSAFE)
     }
     refuseUnsafe(element, depth - 1)
   }
@@ -70,24 +77,24 @@ const hasPrototype = (value: unknown): boolean =>
 /** Decodes one message; `undefined` means an unknown frame that must be ignored. Throws a Violation. */
 export type Decoder<F> = (data: string | Uint8Array) => F | undefined
 
-function decoder<F>(codec: Codec, from: 'client' | 'server'): Decoder<F> {
-  const check = frameChecker(from)
+function decoder<F>(codec: Codec, specs: Readonly<Record<string, FrameSpec>>): Decoder<F> {
+  const check = frameChecker(specs)
   return (data) => {
-    if ((typeof data !== 'string') !== codec.binary) throw new Violation(CLOSE.UNSUPPORTED_DATA)
+    if ((typeof data !== 'string') !== codec.binary) throw new Violation(VIOLATIONS.UNSUPPORTED_DATA)
     let value: unknown
     try {
       value = codec.parse(data)
     } catch (error) {
-      throw error instanceof Violation ? error : new Violation(CLOSE.MALFORMED)
+      throw error instanceof Violation ? error : new Violation(VIOLATIONS.MALFORMED)
     }
     const verdict = check(value)
     if (verdict === 'ok') return value as F
     if (verdict === 'ignored') return undefined
-    throw new Violation(verdict === 'unknown' ? CLOSE.UNKNOWN_FRAME : CLOSE.MALFORMED)
+    throw new Violation(verdict === 'unknown' ? VIOLATIONS.UNKNOWN_FRAME : VIOLATIONS.MALFORMED)
   }
 }
 
 /** The server's side: decodes what clients send. */
-export const clientFrameDecoder = (codec: Codec): Decoder<ClientFrame> => decoder(codec, 'client')
+export const clientFrameDecoder = (codec: Codec): Decoder<ClientFrame> => decoder(codec, CLIENT_FRAMES)
 /** The client's side: decodes what servers send. */
-export const serverFrameDecoder = (codec: Codec): Decoder<ServerFrame> => decoder(codec, 'server')
+export const serverFrameDecoder = (codec: Codec): Decoder<ServerFrame> => decoder(codec, SERVER_FRAMES)

@@ -1,0 +1,169 @@
+/** Questions to clients: one round asks any number of connections and gathers what comes back. PROTOCOL.md § Events and asks. */
+import type { Clock, Timer } from '../../contract/clock.js'
+import { CLOSE, type FrameOf, Violation } from '../../contract/wire/index.js'
+import type { Connection } from '../gateway/index.js'
+import type { Validator } from './validate.js'
+
+declare module '../gateway/connection.js' {
+  interface ConnectionSlots {
+    /** Rounds that wait for this connection's answer, and the last one it was asked. */
+    asks?: { last: number; readonly waiting: Map<number, AskRound> }
+  }
+}
+
+/** What one connection made of a question. */
+export type Answer<A = unknown> =
+  | { readonly status: 'answered'; readonly value: A }
+  /** `NO_HANDLER`, `FAILED` (its handler threw), `INVALID` (the answer broke its schema), `OVERLOADED` (too many questions wait). */
+  | { readonly status: 'failed'; readonly code: string }
+  | { readonly status: 'timeout' }
+  /** The connection ended first. */
+  | { readonly status: 'gone' }
+  /** Its node died first. */
+  | { readonly status: 'nodeLost' }
+
+/** An answer and who gave it. */
+export interface Answered {
+  readonly connection: Connection
+  readonly answer: Answer
+}
+
+/** How to ask. */
+export interface AskOptions {
+  /** Milliseconds; default 5,000, at most 300,000. */
+  readonly timeout?: number
+  /** Stops waiting. */
+  readonly signal?: AbortSignal
+}
+
+/** Questions a connection may have open; more fail with OVERLOADED. */
+const MAX_WAITING = 256
+const DEFAULT_MS = 5000
+const MAX_MS = 300_000
+
+/** One question to some connections. Iterate over the answers as they come; leaving the loop stops waiting. */
+export class AskRound implements AsyncIterableIterator<Answered> {
+  readonly #clock: Clock
+  readonly #ask: number
+  readonly #ack: Validator
+  readonly #waiting = new Set<Connection>()
+  readonly #answers: Answered[] = []
+  #timer: Timer | undefined
+  #wake: (() => void) | undefined
+
+  constructor(
+    clock: Clock,
+    ask: number,
+    connections: readonly Connection[],
+    bytes: Uint8Array,
+    ack: Validator,
+    { timeout = DEFAULT_MS, signal }: AskOptions,
+  ) {
+    this.#clock = clock
+    this.#ask = ask
+    this.#ack = ack
+    for (const connection of connections) this.#put(connection, bytes)
+    if (this.#waiting.size === 0) return
+    const ms = Math.min(Math.max(0, timeout), MAX_MS)
+    this.#timer = clock.setTimeout(() => this.#endAll({ status: 'timeout' }), ms)
+    if (signal?.aborted) this.#stop()
+    else signal?.addEventListener('abort', () => this.#stop(), { once: true })
+  }
+
+  #put(connection: Connection, bytes: Uint8Array): void {
+    if (connection.phase !== 'open') {
+      this.#answers.push({ connection, answer: { status: 'gone' } })
+      return
+    }
+    connection.slots.asks ??= { last: 0, waiting: new Map() }
+    const { asks } = connection.slots
+    if (asks.waiting.size >= MAX_WAITING) {
+      this.#answers.push({ connection, answer: { status: 'failed', code: 'OVERLOADED' } })
+      return
+    }
+    this.#waiting.add(connection)
+    asks.last = this.#ask
+    asks.waiting.set(this.#ask, this)
+    // Where it cannot be sent the connection ends, which settles the question.
+    connection.writer.sendFrames(bytes)
+  }
+
+  /** An ANSWER came. */
+  receive(connection: Connection, value: unknown, code: string | null | undefined): void {
+    if (code != null) this.#settle(connection, { status: 'failed', code })
+    else if (this.#ack.check(value)) this.#settle(connection, { status: 'answered', value })
+    else this.#settle(connection, { status: 'failed', code: 'INVALID' })
+  }
+
+  /** A connection ended. */
+  lose(connection: Connection): void {
+    this.#settle(connection, { status: 'gone' })
+  }
+
+  #settle(connection: Connection, answer: Answer): void {
+    if (!this.#waiting.delete(connection)) return
+    connection.slots.asks?.waiting.delete(this.#ask)
+    this.#answers.push({ connection, answer })
+    if (this.#waiting.size === 0) this.#clear()
+    this.#wake?.()
+  }
+
+  #endAll(answer: Answer): void {
+    for (const connection of this.#waiting) this.#settle(connection, answer)
+  }
+
+  // Nobody looks at the answers any more.
+  #stop(): void {
+    this.#endAll({ status: 'gone' })
+    this.#answers.length = 0
+  }
+
+  #clear(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  async next(): Promise<IteratorResult<Answered, undefined>> {
+    for (;;) {
+      const answered = this.#answers.shift()
+      if (answered !== undefined) return { done: false, value: answered }
+      if (this.#waiting.size === 0) return { done: true, value: undefined }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      this.#wake = undefined
+    }
+  }
+
+  async return(): Promise<IteratorResult<Answered, undefined>> {
+    this.#stop()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** The first positive answer; without one, the most telling of the others. Nobody there is `gone`. */
+  async first(): Promise<Answer> {
+    let best: Answer = { status: 'gone' }
+    for await (const { answer } of this) {
+      if (answer.status === 'answered') return answer
+      if (answer.status === 'failed' || best.status === 'gone') best = answer
+    }
+    return best
+  }
+}
+
+/** Handles ANSWER. One to a question never asked here is a violation, a late one is ignored. */
+export function onAnswer(connection: Connection, [, ask, value, code]: FrameOf<'ANSWER'>): void {
+  const { asks } = connection.slots
+  const round = asks?.waiting.get(ask)
+  if (round !== undefined) round.receive(connection, value, code)
+  else if (ask > (asks?.last ?? 0)) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+}
+
+/** Settles what a connection that ended was asked. */
+export function loseAsks(connection: Connection): void {
+  for (const round of connection.slots.asks?.waiting.values() ?? []) round.lose(connection)
+}

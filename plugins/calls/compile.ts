@@ -1,0 +1,72 @@
+/** A namespace's calls, compiled once at the start: validators, serializers, handlers. */
+import type { CallDefinition } from '../../contract/contract.js'
+import { ERRORS } from '../../contract/wire/index.js'
+import { AckordError } from '../errors.js'
+import type { Mount } from '../gateway/index.js'
+import type { Context } from './context.js'
+import { CallError } from './errors.js'
+import { compilePayload, type Payload } from './payload.js'
+import { compileValidator, type Validator } from './validate.js'
+
+/** A handler as the dispatcher sees it; its typed face is `Handler` in plugins/namespace/types.ts. */
+export type AnyHandler = (input: unknown, context: Context) => unknown
+
+/** One call, ready to run. */
+export interface CompiledCall {
+  readonly name: string
+  readonly volatile: boolean
+  readonly input: Validator
+  /** Absent: the ack is null. */
+  readonly ack: Payload | undefined
+  readonly errors: ReadonlyMap<string, Payload>
+  readonly handler: AnyHandler
+  /** Throws: handlers may use it detached. */
+  readonly fail: (code: string, data: unknown) => never
+}
+
+/** Compiles every call. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN, ACKORD_SCHEMA_UNSUPPORTED. */
+export function compileCalls(mount: Mount): ReadonlyMap<string, CompiledCall> {
+  const definitions = Object.entries(mount.contract.calls ?? {})
+  const handlers = new Map(Object.entries((mount.definition.parts.calls ?? {}) as Record<string, unknown>))
+  const table = new Map<string, CompiledCall>()
+  for (const [name, definition] of definitions) {
+    const handler = handlers.get(name)
+    if (typeof handler !== 'function') {
+      throw new AckordError('ACKORD_HANDLER_MISSING', `calls[${JSON.stringify(name)}] of ${mount.path}`)
+    }
+    if (definition.item !== undefined)
+      throw new AckordError('ACKORD_STREAM_UNSUPPORTED', `calls[${JSON.stringify(name)}]`)
+    table.set(name, compileCall(mount, name, definition, handler as AnyHandler))
+    handlers.delete(name)
+  }
+  const [unknown] = handlers.keys()
+  if (unknown !== undefined)
+    throw new AckordError('ACKORD_HANDLER_UNKNOWN', `calls[${JSON.stringify(unknown)}]`)
+  return table
+}
+
+function compileCall(
+  mount: Mount,
+  name: string,
+  definition: CallDefinition,
+  handler: AnyHandler,
+): CompiledCall {
+  const { contract } = mount
+  const errors = new Map(
+    Object.entries(definition.errors ?? {}).map(([code, schema]) => [code, compilePayload(contract, schema)]),
+  )
+  return {
+    name,
+    volatile: definition.delivery === 'volatile',
+    input: compileValidator(contract, definition.input),
+    ack: definition.ack && compilePayload(contract, definition.ack),
+    errors,
+    handler,
+    fail(code, data) {
+      if (!errors.has(code) && !Object.hasOwn(ERRORS, code)) {
+        throw new AckordError('ACKORD_UNKNOWN_NAME', `errors of ${name}: ${code}`)
+      }
+      throw new CallError(code, data)
+    },
+  }
+}

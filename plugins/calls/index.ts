@@ -1,0 +1,37 @@
+/** Calls with acks, events and asks: takes CALL, CANCEL and ANSWER of each namespace. */
+import fp from 'fastify-plugin'
+import type { Mount } from '../gateway/index.js'
+import { loseAsks, onAnswer } from './asks.js'
+import { Dispatcher } from './dispatch.js'
+import { Events } from './events.js'
+
+const events = new WeakMap<Mount, Events>()
+
+/** Registers calls; needs the gateway. */
+export const callsPlugin = fp(
+  async (app) => {
+    app.ackordGateway.addHook('onMount', (mount) => {
+      const dispatcher = new Dispatcher(mount)
+      events.set(mount, new Events(mount))
+      mount.handle('CALL', dispatcher.onCall)
+      mount.handle('CANCEL', dispatcher.onCancel)
+      mount.handle('ANSWER', onAnswer)
+    })
+    app.ackordGateway.addHook('onDisconnect', loseAsks)
+  },
+  { name: '@ackord/calls', fastify: '5.x', dependencies: ['@ackord/gateway'] },
+)
+
+/** The events of a mounted namespace. */
+export function eventsOf(mount: Mount): Events {
+  const found = events.get(mount)
+  if (found === undefined) throw new Error('events are there once the app is ready')
+  return found
+}
+
+export type { Answer, Answered, AskOptions, AskRound } from './asks.js'
+export type { Context } from './context.js'
+export { CallError, refuseCall } from './errors.js'
+export type { Events } from './events.js'
+export { compilePayload, type Payload } from './payload.js'
+export { compileValidator, type Validator } from './validate.js'

@@ -1,0 +1,65 @@
+/** Values to JSON, so that nothing undeclared leaves and no client must refuse what it gets. */
+import type { TSchema } from '@sinclair/typebox'
+import compileJson from 'fast-json-stringify'
+import type { ContractDefinition } from '../../contract/contract.js'
+import { resolveSchema } from '../../contract/schemas.js'
+import { serializerSchema } from '../../contract/serializer.js'
+import { MAX_DEPTH, refuseUnsafe } from '../../contract/wire/codec.js'
+import { type Clean, compileClean } from './clean.js'
+import { compileValidator } from './validate.js'
+
+/** Writes a value as JSON. Throws an UnsendableValue. */
+export type Serialize = (value: unknown) => string
+
+/** How deep a value may nest: a frame, and lists in it, stand around it. PROTOCOL.md § Frames. */
+export const MAX_VALUE_DEPTH = MAX_DEPTH - 4
+
+/** A value that is not what its schema says, or that a client would have to refuse. Never holds the value. */
+export class UnsendableValue extends Error {
+  /** JSON pointer (RFC 6901) to what is wrong. */
+  readonly pointer: string
+  /** The rule it breaks, such as `StringMaxLength`; `Unsafe` for `__proto__` or too deep a nesting. */
+  readonly rule: string
+  constructor(pointer: string, rule: string, options?: ErrorOptions) {
+    super(`the value breaks its schema at ${pointer === '' ? 'its root' : pointer}: ${rule}`, options)
+    this.name = 'UnsendableValue'
+    this.pointer = pointer
+    this.rule = rule
+  }
+}
+
+/**
+ * The serializer of a schema of a contract. It checks each value, and compiles at the first one: whatever
+ * could fail has failed in `defineContract`. Throws a ContractError for any other schema.
+ */
+export function compileSerializer(definition: ContractDefinition, schema: TSchema): Serialize {
+  const validator = compileValidator(definition, schema)
+  let write: Serialize | undefined
+  return (value) => {
+    if (!validator.check(value)) {
+      const { pointer, rule } = validator.explain(value)
+      throw new UnsendableValue(pointer, rule)
+    }
+    write ??= compileWriter(definition, schema)
+    return write(value)
+  }
+}
+
+function compileWriter(definition: ContractDefinition, schema: TSchema): Serialize {
+  const plan = serializerSchema(definition, schema)
+  if (plan.kind === 'compiled') return compileJson(plan.schema)
+  const clean = compileClean(resolveSchema(definition, schema))
+  return (value) => writeClean(clean, value)
+}
+
+function writeClean(clean: Clean, value: unknown): string {
+  const copy = clean(value)
+  try {
+    // Only here can a value nest without end or bring keys of its own.
+    refuseUnsafe(copy, MAX_VALUE_DEPTH)
+    // Nothing at all is what Type.Unknown() lets through and JSON does not have.
+    return JSON.stringify(copy) ?? 'null'
+  } catch (error) {
+    throw new UnsendableValue('', 'Unsafe', { cause: error })
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Every error that ackord throws at the code that uses it, in one table. docs/errors.md is tested against it.
+ */
+
+const MESSAGES = {
+  ACKORD_ALREADY_MOUNTED:
+    'this namespace is mounted already: make a second namespace() of the contract to mount it twice',
+  ACKORD_AUTHENTICATE_MISSING:
+    "who may connect is not said: give namespace() an `authenticate`, register @fastify/jwt before, or write authenticate: 'none'",
+  ACKORD_CLOSED: 'the app is closing',
+  ACKORD_COOKIE_PLUGIN_MISSING: 'the token cookie needs @fastify/cookie: register it before the namespace',
+  ACKORD_HANDLER_MISSING: 'a handler is missing',
+  ACKORD_HANDLER_UNKNOWN: 'a handler stands under a name that the contract does not have',
+  ACKORD_INVALID_OPTION: 'an option is out of its bounds',
+  ACKORD_INVALID_PARAMS: 'the params do not fit the room',
+  ACKORD_INVALID_PAYLOAD: 'the payload does not fit its schema',
+  ACKORD_NOT_MOUNTED:
+    'this namespace is not mounted in this app: register namespace.plugin({ … }) before the app is ready',
+  ACKORD_PATH_TAKEN: 'another namespace is mounted at this path',
+  ACKORD_PLUGIN_MISSING: 'ackord is not registered: await app.register(ackord) before the namespace',
+  ACKORD_SCHEMA_UNSUPPORTED: 'the schema cannot be compiled',
+  ACKORD_STREAM_UNSUPPORTED: 'streams (calls with `item`) are not served by this version',
+  ACKORD_UNKNOWN_NAME: 'the contract has no such name',
+} as const
+
+/** The code of an error that ackord throws at the code that uses it. */
+export type AckordErrorCode = keyof typeof MESSAGES
+
+/** All of them, for the test that holds the docs against this table. */
+export const ACKORD_ERROR_CODES = Object.keys(MESSAGES) as AckordErrorCode[]
+
+/** A use of ackord that cannot work. The message says what to do; `code` is for programs. */
+export class AckordError extends Error {
+  readonly code: AckordErrorCode
+  constructor(code: AckordErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail === undefined ? MESSAGES[code] : `${MESSAGES[code]} (${detail})`, options)
+    this.name = 'AckordError'
+    this.code = code
+  }
+}

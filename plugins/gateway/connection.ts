@@ -1,0 +1,307 @@
+/** One WebSocket of one authenticated user: hop 1 of a message's way in. PROTOCOL.md § Opening. */
+import type { Duplex } from 'node:stream'
+import type { RawData, WebSocket } from 'ws'
+import {
+  CLOSE,
+  type ClientFrame,
+  type CloseCode,
+  FIRST_FLIGHT,
+  FRAMES,
+  type FrameOf,
+  type ServerFrame,
+  Violation,
+} from '../../contract/wire/index.js'
+import { type Identity, Refusal, type UpgradeInfo } from './hooks.js'
+import type { Mount } from './mount.js'
+import type { GatewaySocket } from './socket.js'
+import type { Turn } from './turn.js'
+import { type AtBound, Writer, type WriterHost } from './writer.js'
+
+/** What feature plugins keep on a connection; each declares its own slot by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: an open list that plugins add to.
+export interface ConnectionSlots {}
+
+/** A call or join that waits for its answer. */
+export interface Request {
+  /** The client no longer wants it, or is gone. */
+  cancel(): void
+}
+
+/** `opening`: before WELCOME. `closed`: nothing is read or sent any more. */
+export type ConnectionPhase = 'hello' | 'opening' | 'open' | 'closed'
+
+/** Answers OVERLOADED beyond this many times `inFlight`. PROTOCOL.md § First flight. */
+const OVERLOAD = 4
+const SESSION = /^[\w-]{1,64}$/
+
+/** A connection from its 101 to its end. */
+export class Connection implements WriterHost {
+  /** Unique among all nodes. */
+  readonly id: string
+  readonly mount: Mount
+  readonly writer: Writer
+  /** Milliseconds since 1970 when it was opened. */
+  readonly since: number
+  phase: ConnectionPhase = 'hello'
+  /** Of one page load or process of a client, across its reconnects; empty before HELLO. */
+  session = ''
+  /** The session of its user: what names a client across its connections. Set with `user`. */
+  sessionKey = ''
+  /** Set before any hook or handler sees the connection. */
+  user: Identity = NOBODY
+  /** What the namespace's `data` made for this connection. */
+  data: unknown
+  /** Dropped once the connection is open. */
+  upgrade: UpgradeInfo | undefined
+  /** The clock's time at which the token ends. */
+  expiresAt = Number.POSITIVE_INFINITY
+  /** Calls and joins that run, answered or not. */
+  inFlight = 0
+  readonly slots: ConnectionSlots = {}
+
+  /** Something was received since the heartbeat last looked. */
+  heard = true
+  /** How many looks of the heartbeat found silence, in and out. */
+  silentIn = 0
+  silentOut = 0
+  /** A BEAT of ours waits for its answer. */
+  beatSent = false
+
+  readonly #socket: GatewaySocket
+  #requests: Map<number, Request> | undefined
+  #held: ClientFrame[] | undefined = []
+  #heldBytes = 0
+
+  /** `identity` is known where the upgrade carried a token. */
+  constructor(
+    mount: Mount,
+    socket: GatewaySocket,
+    stream: Duplex,
+    upgrade: UpgradeInfo,
+    identity: Identity | undefined,
+  ) {
+    this.mount = mount
+    this.id = mount.gateway.nextConnectionId()
+    this.since = mount.clock.wall()
+    this.upgrade = upgrade
+    if (identity !== undefined) this.user = identity
+    this.#socket = socket
+    this.writer = new Writer(stream, this)
+    socket.connection = this
+    socket.on('message', onMessage)
+    socket.on('close', onClose)
+    socket.on('error', onError)
+  }
+
+  /** For the writer. */
+  get turn(): Turn {
+    return this.mount.gateway.turn
+  }
+
+  /** For the writer. */
+  get maxBuffered(): number {
+    return this.mount.settings.maxBuffered
+  }
+
+  /** For the writer: a peer that does not read ends here and comes back. PROTOCOL.md § Close codes. */
+  onOverflow(): void {
+    this.close(CLOSE.TRY_LATER)
+  }
+
+  /** For the writer. */
+  onDrop(): void {
+    this.mount.dropped++
+  }
+
+  /** Decodes one message and hands it on; a violation closes with its code. */
+  receive(data: RawData, isBinary: boolean): void {
+    if (this.phase === 'closed') return
+    this.heard = true
+    // With `ws`'s default binaryType a message is one Buffer.
+    const bytes = data as Buffer
+    try {
+      const frame = this.mount.decode(isBinary ? bytes : bytes.toString())
+      if (frame === undefined) return
+      if (this.phase === 'open') this.mount.dispatch(this, frame)
+      else this.#beforeOpen(frame, bytes.length)
+    } catch (error) {
+      if (error instanceof Violation) {
+        this.close(error.close)
+      } else {
+        this.mount.log.error({ err: error, connection: this.id }, 'ackord: a frame could not be handled')
+        this.close(CLOSE.SERVER_ERROR)
+      }
+    }
+  }
+
+  #beforeOpen(frame: ClientFrame, bytes: number): void {
+    if (this.phase === 'hello') {
+      if (frame[0] !== FRAMES.HELLO.type) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+      void this.#open(frame)
+      return
+    }
+    if (frame[0] === FRAMES.HELLO.type) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+    if (frame[0] === FRAMES.BEAT.type) return
+    this.#held?.push(frame)
+    this.#heldBytes += bytes
+    this.#regulate()
+  }
+
+  async #open(hello: FrameOf<'HELLO'>): Promise<void> {
+    const [, session, hash, , , token] = hello
+    if (!SESSION.test(session)) throw new Violation(CLOSE.MALFORMED)
+    this.phase = 'opening'
+    this.session = session
+    try {
+      if (this.user === NOBODY)
+        this.user = await this.mount.authenticate(token ?? undefined, this.upgradeInfo)
+      if (this.#ended()) return
+      await this.mount.admit(this)
+    } catch (error) {
+      this.close(this.#closeFor(error))
+      return
+    }
+    if (this.#ended()) return
+    this.upgrade = undefined
+    this.phase = 'open'
+    this.mount.welcome(this, hash)
+    this.#release()
+  }
+
+  /** The snapshot of the upgrade, while it is kept. */
+  get upgradeInfo(): UpgradeInfo {
+    if (this.upgrade === undefined) throw new Error('the upgrade is not kept once a connection is open')
+    return this.upgrade
+  }
+
+  // The phase may have changed during an await, which narrowing cannot see.
+  #ended(): boolean {
+    return this.phase === 'closed'
+  }
+
+  #closeFor(error: unknown): CloseCode {
+    if (error instanceof Refusal) {
+      if (error.status === 403) return CLOSE.FORBIDDEN
+      return error.status < 500 ? CLOSE.UNAUTHORIZED : CLOSE.AUTH_UNAVAILABLE
+    }
+    this.mount.log.error({ err: error, connection: this.id }, 'ackord: a connection could not be opened')
+    return CLOSE.SERVER_ERROR
+  }
+
+  #release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    this.#heldBytes = 0
+    for (const frame of held) {
+      if (this.phase !== 'open') return
+      try {
+        this.mount.dispatch(this, frame)
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+        this.close(error.close)
+      }
+    }
+    this.#regulate()
+  }
+
+  /**
+   * Takes a seq for a call or join that will be answered. Throws a Violation where the seq waits already; false where
+   * the connection has too much under way and the request must be refused.
+   */
+  begin(seq: number, request: Request): boolean {
+    this.#requests ??= new Map()
+    if (this.#requests.has(seq)) throw new Violation(CLOSE.DUPLICATE_SEQ)
+    if (!this.beginUnanswered()) return false
+    this.#requests.set(seq, request)
+    return true
+  }
+
+  /** Counts what runs without an answer; false where the connection has too much under way. */
+  beginUnanswered(): boolean {
+    if (this.inFlight >= OVERLOAD * this.mount.settings.inFlight) return false
+    this.inFlight++
+    this.#regulate()
+    return true
+  }
+
+  /** What waits under a seq. */
+  request(seq: number): Request | undefined {
+    return this.#requests?.get(seq)
+  }
+
+  /** Gives a seq its answer: true once, false where it was answered or the connection ended. */
+  settle(seq: number): boolean {
+    return this.#requests?.delete(seq) === true && this.phase !== 'closed'
+  }
+
+  /** What `begin` counted no longer runs. */
+  finish(): void {
+    this.inFlight--
+    if (this.#socket.isPaused) this.#regulate()
+    if (this.inFlight === 0 && this.mount.gateway.closing) this.mount.gateway.progress(this)
+  }
+
+  // A paused socket is the only brake on a peer: its own TCP window fills.
+  #regulate(): void {
+    if (this.phase === 'closed') return
+    const full =
+      this.inFlight >= this.mount.settings.inFlight ||
+      this.#heldBytes >= FIRST_FLIGHT.bytes ||
+      (this.#held !== undefined && this.#held.length >= FIRST_FLIGHT.frames)
+    if (full !== this.#socket.isPaused) {
+      if (full) this.#socket.pause()
+      else this.#socket.resume()
+    }
+  }
+
+  /** Queues one frame. See `Writer.send`. */
+  send(frame: ServerFrame, atBound: AtBound = 'close'): boolean {
+    return this.writer.send(this.mount.codec.encode(frame), atBound)
+  }
+
+  /** Ends the connection: what is queued leaves first, then Close. Everything it held is released at once. */
+  close(code: CloseCode): void {
+    if (this.phase === 'closed') return
+    // A paused socket would never see the peer's answer.
+    if (this.#socket.isPaused) this.#socket.resume()
+    this.#socket.close(code.code, code.reason)
+    this.ended(code.code, code.reason)
+  }
+
+  /** Ends without waiting for anybody. */
+  terminate(): void {
+    this.#socket.terminate()
+    this.ended(CLOSE.ABNORMAL.code, CLOSE.ABNORMAL.reason)
+  }
+
+  /** The connection is over: releases what it held. Safe to repeat. */
+  ended(code: number, reason: string): void {
+    if (this.phase === 'closed') return
+    this.phase = 'closed'
+    this.writer.end()
+    this.#held = undefined
+    const waiting = this.#requests
+    this.#requests = undefined
+    for (const request of waiting?.values() ?? []) request.cancel()
+    this.mount.gone(this, { code, reason })
+  }
+}
+
+/** The identity before authentication; compared by reference, never shown to the application. */
+const NOBODY: Identity = Object.freeze({ id: '' })
+
+// Shared by all sockets: a closure per connection and event would be kept as long as the connection.
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  connectionOf(this)?.receive(data, isBinary)
+}
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  const connection = connectionOf(this)
+  connection?.mount.closed(connection)
+  connection?.ended(code, reason.toString())
+}
+function onError(this: WebSocket, error: Error): void {
+  // `ws` has begun to close with the code that belongs to the error; 'close' follows.
+  const connection = connectionOf(this)
+  connection?.mount.log.debug({ err: error, connection: connection.id }, 'ackord: socket error')
+}
+const connectionOf = (socket: WebSocket): Connection | undefined => (socket as GatewaySocket).connection

@@ -1,0 +1,63 @@
+/** The way to the 101: each check in its order, each refusal an HTTP answer. PROTOCOL.md § Opening. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { TOKEN_SUBPROTOCOL } from '../../contract/wire/index.js'
+import { Refusal, type UpgradeInfo } from './hooks.js'
+import type { Mount } from './mount.js'
+
+const KEY = /^[+/0-9A-Za-z]{22}==$/
+
+/** Checks a handshake up to the subprotocol and takes its snapshot. Throws a Refusal. */
+export function checkHandshake(mount: Mount, request: FastifyRequest): UpgradeInfo {
+  const { headers } = request
+  if (mount.gateway.closing) throw new Refusal(503, 'UNAVAILABLE', 'the server is closing', 1)
+  if (headers['sec-websocket-version'] !== '13') {
+    throw new Refusal(426, 'WEBSOCKET_VERSION', 'Sec-WebSocket-Version must be 13')
+  }
+  if (!KEY.test(headers['sec-websocket-key'] ?? '')) {
+    throw new Refusal(400, 'WEBSOCKET_KEY', 'Sec-WebSocket-Key must be 16 bytes in base64')
+  }
+  checkOrigin(mount, request)
+  const offered = subprotocols(headers['sec-websocket-protocol'])
+  const { subprotocol } = mount.codec
+  if (!offered.includes(subprotocol)) {
+    throw new Refusal(426, 'SUBPROTOCOL', `offer the subprotocol ${subprotocol}`)
+  }
+  return {
+    ip: request.ip,
+    headers: {
+      ...headers,
+      'sec-websocket-protocol': offered.filter((name) => !name.startsWith(TOKEN_SUBPROTOCOL)).join(', '),
+    },
+    url: request.url,
+    protocol: subprotocol,
+  }
+}
+
+/** The subprotocols a client offers, in order. */
+export function subprotocols(header: string | undefined): string[] {
+  return (header ?? '').split(',').map((name) => name.trim())
+}
+
+// A browser always sends Origin with an upgrade; what sends none has no ambient cookies to be abused.
+function checkOrigin(mount: Mount, request: FastifyRequest): void {
+  const { origin } = request.headers
+  if (origin === undefined) return
+  const allowed = mount.settings.allowedOrigins
+  const isAllowed =
+    allowed === undefined ? origin === `${request.protocol}://${request.host}` : allowed.has(origin)
+  if (!isAllowed) {
+    throw new Refusal(
+      403,
+      'ORIGIN_FORBIDDEN',
+      'this origin may not connect; the server lists who may in allowedOrigins',
+    )
+  }
+}
+
+/** Answers a refused handshake, and ends its socket once the answer left. */
+export function refuse(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  reply.code(refusal.status).header('connection', 'close').header('cache-control', 'no-store')
+  if (refusal.status === 426) reply.header('upgrade', 'websocket').header('sec-websocket-version', '13')
+  if (refusal.retryAfter !== undefined) reply.header('retry-after', refusal.retryAfter)
+  return reply.send({ statusCode: refusal.status, code: refusal.code, message: refusal.message })
+}

@@ -1,0 +1,73 @@
+/** BEAT for all connections of a node with one timer. PROTOCOL.md § Heartbeat. */
+import type { Clock, Timer } from '../../contract/clock.js'
+import { CLOSE, FRAMES } from '../../contract/wire/index.js'
+import type { Connection } from './connection.js'
+import { frameOf } from './framing.js'
+
+/** Looks per heartbeat interval: a silence is found at most one look late. */
+const LOOKS = 5
+
+const BEAT = frameOf(JSON.stringify([FRAMES.S_BEAT.type]))
+
+/**
+ * Looks at every connection five times per interval: sends BEAT after an interval of silence in either direction,
+ * closes after two of silence from the peer, and ends connections whose token ran out.
+ */
+export class Heartbeat {
+  readonly #clock: Clock
+  readonly #connections: () => Iterable<Connection>
+  #timer: Timer | undefined
+  readonly #look: number
+
+  /** `interval` in ms. */
+  constructor(clock: Clock, interval: number, connections: () => Iterable<Connection>) {
+    this.#clock = clock
+    this.#look = interval / LOOKS
+    this.#connections = connections
+  }
+
+  /** Runs until `stop`. Safe to repeat. */
+  start(): void {
+    this.#timer ??= this.#clock.setTimeout(this.#run, this.#look)
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  readonly #run = (): void => {
+    this.#timer = undefined
+    const now = this.#clock.now()
+    let any = false
+    for (const connection of this.#connections()) {
+      any = true
+      look(connection, now)
+    }
+    if (any) this.start()
+  }
+}
+
+function look(connection: Connection, now: number): void {
+  if (now >= connection.expiresAt) {
+    connection.close(CLOSE.TOKEN_EXPIRED)
+    return
+  }
+  connection.silentIn = connection.heard ? 0 : connection.silentIn + 1
+  connection.silentOut = connection.writer.spoke ? 0 : connection.silentOut + 1
+  connection.heard = false
+  connection.writer.spoke = false
+  if (connection.silentIn >= 2 * LOOKS) connection.close(CLOSE.HEARTBEAT_LOST)
+  else if (connection.silentIn === LOOKS || connection.silentOut >= LOOKS) sendBeat(connection)
+}
+
+function sendBeat(connection: Connection): void {
+  connection.beatSent = true
+  connection.writer.sendFrames(BEAT, 'drop')
+}
+
+/** A BEAT came in: the answer to ours, or a probe that wants one. */
+export function onBeat(connection: Connection): void {
+  if (connection.beatSent) connection.beatSent = false
+  else connection.writer.sendFrames(BEAT, 'drop')
+}

@@ -1,0 +1,81 @@
+/** The gateway: upgrades, connections, the writer, hooks. Other plugins build on it through `app.ackordGateway`. */
+
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { AckordError } from '../errors.js'
+import { Gateway } from './gateway.js'
+import type { HookName, Hooks } from './hooks.js'
+import { Mount, type MountDefinition } from './mount.js'
+import { type AckordOptions, resolveSettings, type Settings } from './options.js'
+import { declareRoute } from './route.js'
+import { listenForUpgrades, type PendingUpgrades } from './upgrade.js'
+
+/** What the gateway offers to other plugins. */
+export interface GatewayDecorator {
+  readonly gateway: Gateway
+  /** Adds a hook for all namespaces, or for the one whose full path is given. Before the app is ready. */
+  addHook<N extends HookName>(name: N, hook: Hooks[N], path?: string): void
+  /** Mounts a namespace in a scope; `handle` is what finds it again. Throws an AckordError. */
+  mount(scope: FastifyInstance, handle: object, path: string, definition: MountDefinition): Mount
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** For plugins that build on ackord's hooks. */
+    ackordGateway: GatewayDecorator
+  }
+}
+
+/** Registers the gateway once per app. */
+export const gatewayPlugin = fp<AckordOptions>(
+  async (app, options) => {
+    const gateway = new Gateway(app, options)
+    const pending: PendingUpgrades = new WeakMap()
+    const stopListening = listenForUpgrades(app, gateway, pending)
+
+    app.decorate('ackordGateway', {
+      gateway,
+      addHook: (name, hook, path) => gateway.hooks.add(name, hook, path),
+      mount(scope, handle, path, definition) {
+        const full = scope.prefix + path
+        if (!/^(\/[\w.~-]+)+$/.test(full)) {
+          throw new AckordError(
+            'ACKORD_INVALID_OPTION',
+            `path: ${JSON.stringify(full)} must be plain segments such as "/v1/chat", without parameters or a slash at the end`,
+          )
+        }
+        const settings = resolveSettings(definition.options as Settings, options)
+        const mount = new Mount(gateway, definition, scope, full, settings)
+        gateway.add(handle, mount)
+        declareRoute(scope, mount, path, pending)
+        return mount
+      },
+    } satisfies GatewayDecorator)
+
+    app.addHook('onReady', async () => {
+      for (const mount of gateway.paths.values()) await mount.prepare()
+    })
+    app.addHook('preClose', async () => {
+      // First: an upgrade that came during the close would never be ended.
+      stopListening()
+      await gateway.close((error) => app.log.error({ err: error }, 'ackord: an onClose hook failed'))
+    })
+  },
+  { name: '@ackord/gateway', fastify: '5.x' },
+)
+
+export { Connection, type ConnectionSlots, type Request } from './connection.js'
+export { byteLength, frameOf, headerSize, writeFrame } from './framing.js'
+export { subprotocols } from './gate.js'
+export type { Gateway } from './gateway.js'
+export * from './hooks.js'
+export {
+  type Authenticator,
+  type FrameHandler,
+  Mount,
+  type MountDefinition,
+  type MountParts,
+  type Surface,
+} from './mount.js'
+export type { AckordOptions, ResolvedSettings, Settings } from './options.js'
+export type { Flushable } from './turn.js'

@@ -1,0 +1,185 @@
+/** A namespace mounted at a path of an app: its settings, its connections, and who handles which frame. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { Clock } from '../../contract/clock.js'
+import type { ContractDefinition } from '../../contract/contract.js'
+import {
+  CLOSE,
+  type ClientFrame,
+  type Codec,
+  clientFrameDecoder,
+  type Decoder,
+  FRAMES,
+  type FrameName,
+  type FrameOf,
+  jsonCodec,
+  Violation,
+} from '../../contract/wire/index.js'
+import type { Connection } from './connection.js'
+import type { Gateway } from './gateway.js'
+import { onBeat } from './heartbeat.js'
+import { type DisconnectInfo, type Hooks, type Identity, Refusal, type UpgradeInfo } from './hooks.js'
+import type { ResolvedSettings } from './options.js'
+import { Registry, sessionKey } from './registry.js'
+
+/** Handles one kind of frame. A thrown Violation closes the connection with its code. */
+export type FrameHandler<N extends FrameName> = (connection: Connection, frame: FrameOf<N>) => void
+
+/** Finds out who a token belongs to. Throws a Refusal: 401, 403, or 503 where it cannot be found out now. */
+export type Authenticator = (token: string | undefined, upgrade: UpgradeInfo) => Promise<Identity>
+
+/** What `live.plugin({ … })` was given, as feature plugins find it: each looks at its own part. */
+export type MountParts = Readonly<Record<string, unknown>>
+
+/** What a namespace hands to the gateway. */
+export interface MountDefinition {
+  readonly contract: ContractDefinition & { readonly hash: string }
+  readonly options: Readonly<Record<string, unknown>>
+  readonly parts: MountParts
+}
+
+/** What the typed surface of a namespace puts into a handler's context. */
+export interface Surface {
+  readonly rooms: unknown
+  connection(connection: Connection): unknown
+}
+
+const NO_AUTHENTICATOR: Authenticator = async () => {
+  throw new Refusal(503, 'UNAVAILABLE', 'nothing authenticates this namespace')
+}
+
+/** One namespace at one path. */
+export class Mount {
+  readonly gateway: Gateway
+  readonly definition: MountDefinition
+  /** The Fastify scope it was registered in. */
+  readonly app: FastifyInstance
+  /** The path, prefix included. */
+  readonly path: string
+  readonly settings: ResolvedSettings
+  readonly connections = new Registry()
+  readonly codec: Codec = jsonCodec
+  readonly decode: Decoder<ClientFrame> = clientFrameDecoder(jsonCodec)
+  /** Feature names for WELCOME. PROTOCOL.md § Growth. */
+  readonly features: string[] = []
+  /** Set by the auth plugin. */
+  authenticator: Authenticator = NO_AUTHENTICATOR
+  /** Finds a token that an upgrade carries. Set by the auth plugin. PROTOCOL.md § Tokens. */
+  carriedToken: (request: FastifyRequest) => string | undefined = () => undefined
+  /** How handlers see connections and rooms. Set by the namespace plugin. */
+  surface: Surface = { rooms: undefined, connection: (connection) => connection }
+  /** Volatile frames dropped at the bound of a connection. */
+  dropped = 0
+
+  // By frame number; a frame nobody handles is a violation.
+  readonly #frames: Array<((connection: Connection, frame: never) => void) | undefined> = []
+  #onConnect: ReadonlyArray<Hooks['onConnect']> = []
+  #onDisconnect: ReadonlyArray<Hooks['onDisconnect']> = []
+
+  constructor(
+    gateway: Gateway,
+    definition: MountDefinition,
+    app: FastifyInstance,
+    path: string,
+    settings: ResolvedSettings,
+  ) {
+    this.gateway = gateway
+    this.definition = definition
+    this.app = app
+    this.path = path
+    this.settings = settings
+    this.handle('BEAT', onBeat)
+  }
+
+  get contract(): MountDefinition['contract'] {
+    return this.definition.contract
+  }
+
+  get clock(): Clock {
+    return this.gateway.clock
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.app.log
+  }
+
+  /** A feature plugin takes a kind of frame; for `onMount`. */
+  handle<N extends FrameName>(name: N, handler: FrameHandler<N>): void {
+    this.#frames[FRAMES[name].type] = handler as (connection: Connection, frame: never) => void
+  }
+
+  /** Runs the plugins' `onMount` and takes the hooks as they then are. Throws what they throw. */
+  async prepare(): Promise<void> {
+    for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
+    this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
+    this.#onDisconnect = this.gateway.hooks.of('onDisconnect', this.path)
+  }
+
+  /** Hop 3 begins here: the frame goes to the plugin that handles its kind. */
+  dispatch(connection: Connection, frame: ClientFrame): void {
+    const handler = this.#frames[frame[0]]
+    if (handler === undefined) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+    handler(connection, frame as never)
+  }
+
+  /** See `Authenticator`. An answer without a usable id is refused as 503: it is ours to mend, not the client's. */
+  async authenticate(token: string | undefined, upgrade: UpgradeInfo): Promise<Identity> {
+    const identity = await this.authenticator(token, upgrade)
+    if (typeof identity.id === 'string' && identity.id.length > 0 && identity.id.length <= 256)
+      return identity
+    this.log.error('ackord: authenticate returned no `id` of 1 to 256 characters')
+    throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now')
+  }
+
+  /** An authenticated connection comes in: the session's older one goes, then the hooks see it. Throws to refuse. */
+  async admit(connection: Connection): Promise<void> {
+    const { user } = connection
+    connection.sessionKey = sessionKey(user.id, connection.session)
+    if (user.expiresAt !== undefined) {
+      connection.expiresAt = this.clock.now() + user.expiresAt - this.clock.wall()
+      if (connection.expiresAt <= this.clock.now())
+        throw new Refusal(401, 'UNAUTHORIZED', 'the token has expired')
+    }
+    this.connections.ofSession(connection.sessionKey)?.close(CLOSE.FENCED)
+    this.connections.add(connection)
+    const { data } = this.definition.options
+    if (typeof data === 'function') connection.data = data(user)
+    for (const onConnect of this.#onConnect) await onConnect(connection)
+  }
+
+  /** The first frame of an open connection. PROTOCOL.md § Opening. */
+  welcome(connection: Connection, hash: string): void {
+    this.gateway.handshakes.delete(connection)
+    this.gateway.heartbeat(this).start()
+    connection.send([
+      FRAMES.WELCOME.type,
+      connection.session,
+      {
+        inFlight: this.settings.inFlight,
+        bytes: this.settings.maxPayload,
+        heartbeat: this.settings.heartbeat,
+      },
+      this.features,
+      hash === this.contract.hash ? 'same' : 'other',
+      this.clock.wall(),
+    ])
+  }
+
+  /** A connection's life is over; its socket may still be closing. */
+  gone(connection: Connection, info: DisconnectInfo): void {
+    this.gateway.handshakes.delete(connection)
+    if (!this.connections.delete(connection)) return
+    for (const onDisconnect of this.#onDisconnect) {
+      try {
+        onDisconnect(connection, info)
+      } catch (error) {
+        this.log.error({ err: error }, 'ackord: an onDisconnect hook threw')
+      }
+    }
+  }
+
+  /** A connection's socket is closed. */
+  closed(connection: Connection): void {
+    this.gateway.sockets.delete(connection)
+    this.gateway.progress(connection)
+  }
+}

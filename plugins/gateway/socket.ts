@@ -1,0 +1,23 @@
+/** The WebSocket as the gateway uses it: `ws` reads, the writer writes, and nothing overtakes the writer. */
+import { WebSocket } from 'ws'
+import type { Connection } from './connection.js'
+
+/**
+ * A `ws` WebSocket whose control frames leave behind what the writer has queued: `ws` answers a Close or a Ping
+ * by itself, in the middle of a read, and an ack that was queued before must not be lost or overtaken.
+ */
+export class GatewaySocket extends WebSocket {
+  /** The connection this socket serves; set once, right after the 101. */
+  connection: Connection | undefined
+
+  override close(code?: number, reason?: string | Buffer): void {
+    this.connection?.writer.end()
+    this.connection?.writer.flush()
+    super.close(code, reason)
+  }
+
+  override pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void {
+    this.connection?.writer.flush()
+    super.pong(data, mask, callback)
+  }
+}

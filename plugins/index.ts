@@ -1,0 +1,46 @@
+/** `ackord`: real time on Fastify from one contract. */
+import fp from 'fastify-plugin'
+import { authPlugin } from './auth/index.js'
+import { callsPlugin } from './calls/index.js'
+import { type AckordOptions, gatewayPlugin } from './gateway/index.js'
+import { namespacePlugin } from './namespace/index.js'
+import { roomsPlugin } from './rooms/index.js'
+
+/**
+ * Registers ackord in an app, before any namespace: `await app.register(ackord, { … })`. Each part is a plugin of its own
+ * (`gatewayPlugin` and so on) and may be registered by itself.
+ */
+export const ackord = fp<AckordOptions>(
+  async (app, options) => {
+    await app.register(gatewayPlugin, options)
+    await app.register(authPlugin)
+    await app.register(callsPlugin)
+    await app.register(roomsPlugin)
+    await app.register(namespacePlugin)
+  },
+  { name: 'ackord', fastify: '5.x' },
+)
+
+export default ackord
+
+export { type Authenticate, authPlugin, type Credentials } from './auth/index.js'
+export { type Answer, type AskOptions, CallError, callsPlugin, refuseCall } from './calls/index.js'
+export { ACKORD_ERROR_CODES, AckordError, type AckordErrorCode } from './errors.js'
+export {
+  type AckordOptions,
+  type CallInfo,
+  type Connection,
+  type DisconnectInfo,
+  gatewayPlugin,
+  type HookName,
+  type Hooks,
+  type Identity,
+  type JoinInfo,
+  type Mount,
+  type PublishInfo,
+  Refusal,
+  type Settings,
+  type UpgradeInfo,
+} from './gateway/index.js'
+export * from './namespace/index.js'
+export { BrokerError, type BrokerErrorCode, type Position, roomsPlugin } from './rooms/index.js'

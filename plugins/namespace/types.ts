@@ -1,0 +1,250 @@
+/** The typed face of a namespace: what its handlers are given and what the rest of the API reaches it by. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { Contract, ContractDefinition } from '../../contract/contract.js'
+import type {
+  AckOf,
+  AskName,
+  CallsOf,
+  ErrorsOf,
+  EventName,
+  EventsOf,
+  InputOf,
+  ItemOf,
+  ParamsOf,
+  PayloadOf,
+  RoomEventsOf,
+  RoomsOf,
+  Tree,
+} from '../../contract/infer.js'
+import type { Authenticate } from '../auth/index.js'
+import type { Answer, AskOptions } from '../calls/index.js'
+import type { Identity, Settings } from '../gateway/index.js'
+import type { Position } from '../rooms/index.js'
+
+/** One WebSocket of one authenticated user. */
+export interface LiveConnection<
+  C extends ContractDefinition = ContractDefinition,
+  U extends Identity = Identity,
+  D = unknown,
+> {
+  /** Unique among all nodes. */
+  readonly id: string
+  readonly user: U
+  /** What the namespace's `data` made for it. */
+  readonly data: D
+  /** Milliseconds since 1970 when it was opened. */
+  readonly since: number
+  /** The keys of the rooms it is in. */
+  readonly rooms: readonly string[]
+  /** Bytes that wait to leave. */
+  readonly buffered: number
+  /** Tells it an event; false where it is gone or the event was dropped. */
+  send<N extends EventName<C>>(event: N, payload: PayloadOf<EventsOf<C>[N]>): boolean
+  /** Asks it; never rejects for what the client does. */
+  ask<N extends AskName<C>>(
+    event: N,
+    payload: PayloadOf<EventsOf<C>[N]>,
+    options?: AskOptions,
+  ): Promise<Answer<AckOf<EventsOf<C>[N]>>>
+  /** Ends it. `kicked` and `revoked`: the client does not come back by itself; `reauthenticate`: at once, with a fresh token. */
+  disconnect(code?: 'kicked' | 'revoked' | 'reauthenticate'): void
+}
+
+/** What a handler is given beside its input. Every member may be taken apart and passed on. */
+export interface CallContext<
+  Errors = Record<never, never>,
+  U extends Identity = Identity,
+  Rooms = unknown,
+  C extends ContractDefinition = ContractDefinition,
+  D = unknown,
+> {
+  readonly user: U
+  readonly connection: LiveConnection<C, U, D>
+  readonly rooms: Rooms
+  /** Answers with a declared error. Throws, so nothing behind it runs. */
+  readonly fail: Fail<Errors>
+  /** Aborts when the client cancels or is gone, or the deadline passes. */
+  readonly signal: AbortSignal
+  /** Bound to this call, connection and user. */
+  readonly log: FastifyBaseLogger
+  /** Stable across resends of a 'once' call; otherwise of this attempt alone. */
+  readonly operationId: string
+}
+
+/** Throws a declared error with its data. */
+export type Fail<Errors> = <K extends keyof Errors & string>(code: K, data: Errors[K]) => never
+
+/** Answers a call. */
+export type Handler<Input, Ack, Context> = (input: Input, context: Context) => Ack | Promise<Ack>
+
+/** Answers a call that is a stream: yields its items, returns its ack. */
+export type StreamHandler<Input, Item, Ack, Context> = (
+  input: Input,
+  context: Context,
+) => AsyncGenerator<Item, Ack>
+
+/** The handlers of a contract's calls. */
+export type Calls<C extends ContractDefinition, U extends Identity, D> = {
+  readonly [K in keyof CallsOf<C>]: [ItemOf<CallsOf<C>[K]>] extends [never]
+    ? Handler<
+        InputOf<CallsOf<C>[K]>,
+        AckOf<CallsOf<C>[K]>,
+        CallContext<ErrorsOf<CallsOf<C>[K]>, U, RoomTree<C, U, D>, C, D>
+      >
+    : StreamHandler<
+        InputOf<CallsOf<C>[K]>,
+        ItemOf<CallsOf<C>[K]>,
+        AckOf<CallsOf<C>[K]>,
+        CallContext<ErrorsOf<CallsOf<C>[K]>, U, RoomTree<C, U, D>, C, D>
+      >
+}
+
+/** What a `join` is given beside the params. */
+export interface JoinContext<C extends ContractDefinition, U extends Identity, D> {
+  readonly user: U
+  readonly connection: LiveConnection<C, U, D>
+}
+
+/** Who may join: `true` lets in; anything else, and a throw, refuses with FORBIDDEN. */
+export type JoinHandler<Params, Context> = (params: Params, context: Context) => boolean | Promise<boolean>
+
+/** The handlers of a contract's rooms. */
+export type RoomHandlers<C extends ContractDefinition, U extends Identity, D> = {
+  readonly [K in keyof RoomsOf<C>]: {
+    readonly join: JoinHandler<ParamsOf<RoomsOf<C>[K]>, JoinContext<C, U, D>>
+  }
+}
+
+/** How to publish. */
+export interface PublishOptions<C extends ContractDefinition, U extends Identity, D> {
+  /** The client behind this connection does not get it, now or replayed. */
+  readonly except?: LiveConnection<C, U, D>
+  /** The same id again within two minutes is not published again. Recoverable events only. */
+  readonly id?: string
+}
+
+/** One room, by its params. */
+export interface LiveRoom<
+  E,
+  C extends ContractDefinition = ContractDefinition,
+  U extends Identity = Identity,
+  D = unknown,
+> {
+  /** The same on every node. */
+  readonly key: string
+  /**
+   * Publishes to all members. Resolves when a recoverable or latest event is kept, with the position of a recoverable
+   * one; a volatile one when it is handed on. Rejects with ACKORD_INVALID_PAYLOAD or a BrokerError.
+   */
+  publish<N extends keyof E & string>(
+    event: N,
+    payload: E[N],
+    options?: PublishOptions<C, U, D>,
+  ): Promise<Position | undefined>
+  /** The members on this node. */
+  members(): ReadonlyArray<LiveConnection<C, U, D>>
+  /** Takes a connection in without asking `join`. */
+  join(connection: LiveConnection<C, U, D>): Promise<void>
+  /** Ends the membership of a connection or of all connections of a user (by id); how many. */
+  evict(who: LiveConnection<C, U, D> | string, why?: 'evicted' | 'revoked'): number
+  /** Asks every member on this node; iterates over the answers as they come. Leaving the loop stops waiting. */
+  askAll<N extends AskName<C>>(
+    event: N,
+    payload: PayloadOf<EventsOf<C>[N]>,
+    options?: AskOptions,
+  ): AsyncIterableIterator<MemberAnswer<C, U, D, AckOf<EventsOf<C>[N]>>>
+}
+
+/** An answer and the connection it came from. */
+export interface MemberAnswer<C extends ContractDefinition, U extends Identity, D, A> {
+  readonly connection: LiveConnection<C, U, D>
+  readonly answer: Answer<A>
+}
+
+/** The rooms of a contract as functions of their params, dotted names nested. */
+export type RoomTree<C extends ContractDefinition, U extends Identity = Identity, D = unknown> = Tree<{
+  readonly [K in keyof RoomsOf<C>]: (
+    params: ParamsOf<RoomsOf<C>[K]>,
+  ) => LiveRoom<RoomEventsOf<RoomsOf<C>[K]>, C, U, D>
+}>
+
+/** Some connections at once: of a user, or all. */
+export interface Audience<C extends ContractDefinition, U extends Identity, D> {
+  /** Tells each of them; how many took it. Throws ACKORD_INVALID_PAYLOAD. */
+  send<N extends EventName<C>>(event: N, payload: PayloadOf<EventsOf<C>[N]>): number
+  /** The first positive answer, or the most telling of the others; `gone` where nobody is connected. */
+  ask<N extends AskName<C>>(
+    event: N,
+    payload: PayloadOf<EventsOf<C>[N]>,
+    options?: AskOptions,
+  ): Promise<Answer<AckOf<EventsOf<C>[N]>>>
+  /** Every answer, as they come. */
+  askAll<N extends AskName<C>>(
+    event: N,
+    payload: PayloadOf<EventsOf<C>[N]>,
+    options?: AskOptions,
+  ): AsyncIterableIterator<MemberAnswer<C, U, D, AckOf<EventsOf<C>[N]>>>
+}
+
+/** A mounted namespace, for the rest of the API. */
+export interface Live<C extends ContractDefinition, U extends Identity, D> {
+  /** The open connections of this node. */
+  connections(): IterableIterator<LiveConnection<C, U, D>>
+  /** The connections of one user. */
+  user(id: string): Audience<C, U, D>
+  /** Every connection. */
+  readonly all: Audience<C, U, D>
+  /** The rooms, by their params. */
+  readonly room: RoomTree<C, U, D>
+}
+
+/** Options of `namespace`. Settings given here come before those of `app.register(ackord, …)`. */
+export interface NamespaceOptions<U extends Identity, D> extends Settings {
+  /** Where it is served, behind the prefix of its scope: plain segments, such as `/chat`. */
+  readonly path: string
+  /**
+   * Who a token belongs to; `'none'` lets everybody in under an id of their own. Absent: @fastify/jwt verifies, and `sub` is
+   * the user; without @fastify/jwt the app does not start.
+   */
+  readonly authenticate?: Authenticate<U> | 'none'
+  /** Makes what is kept as `data` on each connection. */
+  readonly data?: (user: U) => D
+}
+
+/** What `plugin` takes: every handler of the contract. */
+export type Parts<C extends ContractDefinition, U extends Identity, D> = (keyof CallsOf<C> extends never
+  ? { readonly calls?: Calls<C, U, D> }
+  : { readonly calls: Calls<C, U, D> }) &
+  (keyof RoomsOf<C> extends never
+    ? { readonly rooms?: RoomHandlers<C, U, D> }
+    : { readonly rooms: RoomHandlers<C, U, D> })
+
+/** One contract at one path: a handle that handlers are written against, in any file. */
+export interface Namespace<C extends ContractDefinition, U extends Identity = Identity, D = undefined> {
+  readonly contract: Contract<C>
+  /** Types some of the handlers; gives back what it was given. */
+  calls<H extends Partial<Calls<C, U, D>>>(handlers: H & OnlyCalls<C, H>): H
+  /** Types some of the room handlers; gives back what it was given. */
+  rooms<H extends Partial<RoomHandlers<C, U, D>>>(handlers: H): H
+  /** The Fastify plugin that mounts it. A missing handler does not compile, and does not start. */
+  plugin(parts: Parts<C, U, D>): FastifyPluginAsync
+}
+
+type OnlyCalls<C extends ContractDefinition, H> = {
+  readonly [K in Exclude<keyof H, keyof CallsOf<C>>]: never
+}
+
+/** The decorator: `app.ackord(live)`. */
+export interface AckordDecorator {
+  /** The mounted namespace. Throws ACKORD_NOT_MOUNTED. */
+  <C extends ContractDefinition, U extends Identity, D>(namespace: Namespace<C, U, D>): Live<C, U, D>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Reaches a mounted namespace, typed by its contract. */
+    ackord: AckordDecorator
+  }
+}
+
+export type { FastifyInstance }

@@ -1,0 +1,49 @@
+/** Rooms: membership, fan-out, logs. Takes JOIN and LEAVE of each namespace. */
+import fp from 'fastify-plugin'
+import type { Mount } from '../gateway/index.js'
+import { MemoryBroker } from './broker-memory.js'
+import { Memberships } from './membership.js'
+import { Rooms } from './rooms.js'
+
+interface RoomServices {
+  readonly rooms: Rooms
+  readonly memberships: Memberships
+}
+
+const services = new WeakMap<Mount, RoomServices>()
+
+/** Registers rooms; needs the gateway and calls. */
+export const roomsPlugin = fp(
+  async (app) => {
+    const broker = new MemoryBroker({
+      clock: app.ackordGateway.gateway.clock,
+      onError: (error, room) =>
+        app.log.error({ err: error, room }, 'ackord: a publication could not be delivered'),
+    })
+    app.ackordGateway.addHook('onMount', (mount) => {
+      const rooms = new Rooms(mount, broker)
+      const memberships = new Memberships(mount, rooms)
+      services.set(mount, { rooms, memberships })
+      mount.handle('JOIN', memberships.onJoin)
+      mount.handle('LEAVE', memberships.onLeave)
+    })
+    app.ackordGateway.addHook('onDisconnect', (connection) => {
+      roomsOf(connection.mount).memberships.leaveAll(connection)
+    })
+    app.addHook('onClose', () => broker.close())
+  },
+  { name: '@ackord/rooms', fastify: '5.x', dependencies: ['@ackord/gateway', '@ackord/calls'] },
+)
+
+/** The rooms of a mounted namespace. */
+export function roomsOf(mount: Mount): RoomServices {
+  const found = services.get(mount)
+  if (found === undefined) throw new Error('rooms are there once the app is ready')
+  return found
+}
+
+export { type Broker, BrokerError, type BrokerErrorCode, type Position } from './broker.js'
+export { type CompiledRoom, checkedKey } from './compile.js'
+export type { LeftWhy } from './membership.js'
+export type { Member, Room } from './room.js'
+export type { Rooms } from './rooms.js'

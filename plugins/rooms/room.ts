@@ -1,0 +1,117 @@
+/** One room on this node: its members, its subscription, and the turn's publications on their way to the members. */
+import { FRAMES } from '../../contract/wire/index.js'
+import type { Connection, Flushable, Mount } from '../gateway/index.js'
+import type { Publication } from './broker.js'
+import type { CompiledRoom } from './compile.js'
+import { TurnBuffer } from './turn-buffer.js'
+
+/** A connection in a room. */
+export interface Member {
+  readonly connection: Connection
+  readonly params: unknown
+  /** Of the last JOIN; 0 where the server joined it. */
+  seq: number
+  /** The first frame of this turn that is for it. */
+  cursor: number
+}
+
+/** Bytes of one turn after which a room hands out what it has, so that no buffer grows with a burst. */
+const SEAL_BYTES = 262_144
+/** Publications kept for joiners whose snapshot is under way; beyond, they read again. */
+const MAX_RECENT = 1000
+
+/** A room that has members, or somebody on the way in. */
+export class Room implements Flushable {
+  readonly key: string
+  readonly definition: CompiledRoom
+  readonly members = new Map<Connection, Member>()
+  /** Joins under way; the room stays while there are any. */
+  joining = 0
+  readonly #mount: Mount
+  readonly #turn = new TurnBuffer()
+  readonly #keyJson: string
+  #scheduled = false
+  #recent: Publication[] | undefined
+  #overrun = false
+
+  constructor(mount: Mount, definition: CompiledRoom, key: string) {
+    this.#mount = mount
+    this.definition = definition
+    this.key = key
+    this.#keyJson = JSON.stringify(key)
+  }
+
+  /** From the broker, in order. */
+  readonly deliver = (publications: readonly Publication[]): void => {
+    if (this.#recent !== undefined) this.#remember(publications)
+    if (this.members.size === 0) return
+    for (const publication of publications) {
+      const { delivery, except } = publication
+      this.#turn.append({ text: this.encode(publication), delivery, except })
+    }
+    if (this.#turn.bytes >= SEAL_BYTES) {
+      this.#handOutAll()
+    } else if (!this.#scheduled) {
+      this.#scheduled = true
+      this.#mount.gateway.turn.addRoom(this)
+    }
+  }
+
+  /** The text of a PUBLICATION, the same for every member. */
+  encode({ event, payload, position }: Publication): string {
+    const tail = position === undefined ? ']' : `,${position.offset},${position.tag}]`
+    return `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)},${payload}${tail}`
+  }
+
+  /** The turn is over: every member's writer gets the shared bytes. */
+  flush(): void {
+    this.#scheduled = false
+    this.#handOutAll()
+  }
+
+  #handOutAll(): void {
+    for (const member of this.members.values()) {
+      this.#turn.handOut(member.connection.writer, member.connection.sessionKey, member.cursor)
+      member.cursor = 0
+    }
+    this.#turn.clear()
+  }
+
+  /** Takes a member in: it gets what is published from now on. */
+  add(member: Member): void {
+    member.cursor = this.#turn.length
+    this.members.set(member.connection, member)
+  }
+
+  /** Lets a member go. With `last`, what was published before is handed out first, so that a LEFT can follow it. */
+  remove(member: Member, last: boolean): void {
+    if (last) this.#turn.handOut(member.connection.writer, member.connection.sessionKey, member.cursor)
+    this.members.delete(member.connection)
+  }
+
+  /** Keeps what is published from now on for a joiner, until `takeRecent`. */
+  keepRecent(): void {
+    this.#recent ??= []
+  }
+
+  /** What was published since `keepRecent`; `undefined` where it was too much and the joiner must read again. */
+  recent(): readonly Publication[] | undefined {
+    return this.#overrun ? undefined : this.#recent
+  }
+
+  /** The last joiner on the way is in, or reads again. */
+  forgetRecent(): void {
+    this.#recent = undefined
+    this.#overrun = false
+  }
+
+  #remember(publications: readonly Publication[]): void {
+    const recent = this.#recent ?? []
+    if (recent.length + publications.length > MAX_RECENT) {
+      this.#overrun = true
+      recent.length = 0
+    } else if (!this.#overrun) {
+      recent.push(...publications)
+    }
+  }
+}
