@@ -8,9 +8,9 @@ import type {
   RoomDefinition,
 } from './contract.js'
 import { ContractError } from './errors.js'
-import { isScalar } from './expand.js'
 import { checkErrorCode, checkNames } from './names.js'
 import { at, refuseBadName } from './plain.js'
+import { isScalar } from './schema/expand.js'
 import { type ContractSchemas, schemasOf } from './schemas.js'
 
 /** How many calls, events and rooms a contract may name, the events of its rooms included. */

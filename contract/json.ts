@@ -14,7 +14,7 @@ import {
 import { ContractError } from './errors.js'
 import { fieldsAt, type Json, type JsonObject } from './plain.js'
 import { readDefinition } from './read.js'
-import { fromJsonSchema } from './schema.js'
+import { fromJsonSchema } from './schema/from-json.js'
 import { schemasOf } from './schemas.js'
 
 export type { Json, JsonObject }
@@ -84,7 +84,7 @@ export function contractToJson(contract: ContractDefinition): ContractJson {
  * unknown keys, the form of a newer ackord, and whatever `defineContract` refuses. The contract can be served.
  */
 export function contractFromJson(json: unknown): Contract {
-  const { ackord, ...definition } = fieldsAt(json, 'contract')
+  const { ackord, ...definition } = fieldsAt(json, '')
   if (ackord !== JSON_FORM) {
     throw new ContractError('ackord', `must be ${JSON_FORM}, the form of contract that this version reads`)
   }

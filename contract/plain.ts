@@ -36,7 +36,7 @@ export function isFields(value: unknown): value is Fields {
  * key that is not among the known ones (`undefined`: any key).
  */
 export function fieldsAt(value: unknown, path: string, known?: readonly string[]): Fields {
-  if (!isFields(value)) throw new ContractError(path, 'must be an object')
+  if (!isFields(value)) throw new ContractError(path === '' ? 'contract' : path, 'must be an object')
   const entries = Object.entries(value).filter(([, field]) => field !== undefined)
   for (const [key] of entries) {
     if (known !== undefined && !known.includes(key)) {

@@ -10,8 +10,8 @@ import type {
   RoomDefinition,
 } from './contract.js'
 import { ContractError } from './errors.js'
-import type { ReadSchema } from './keywords.js'
 import { at, type Fields, fieldsAt, textAt } from './plain.js'
+import type { ReadSchema } from './schema/keywords.js'
 
 const CALL_DELIVERIES = ['attempt', 'repeat', 'once', 'volatile'] as const satisfies readonly CallDelivery[]
 const EVENT_DELIVERIES = ['volatile', 'latest', 'recoverable'] as const satisfies readonly EventDelivery[]
@@ -24,7 +24,7 @@ const CONTRACT_KEYS = ['name', 'version', 'description', 'calls', 'events', 'roo
  * ContractError for unknown keys, missing ones, and values of the wrong kind.
  */
 export function readDefinition(value: unknown, readSchema: ReadSchema): ContractDefinition {
-  const fields = fieldsAt(value, 'contract', CONTRACT_KEYS)
+  const fields = fieldsAt(value, '', CONTRACT_KEYS)
   return {
     name: textAt(fields['name'], 'name'),
     version: textAt(fields['version'], 'version'),

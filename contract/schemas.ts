@@ -2,11 +2,11 @@
 import type { TSchema } from '@sinclair/typebox'
 import type { ContractDefinition } from './contract.js'
 import { ContractError } from './errors.js'
-import { type ExpandedSchema, expand } from './expand.js'
-import { registerFormats } from './formats.js'
 import { readDefinition } from './read.js'
-import { collectTargets, followReferences, markRecursion, type Scope } from './references.js'
-import { fromJsonSchema } from './schema.js'
+import { type ExpandedSchema, expand } from './schema/expand.js'
+import { registerFormats } from './schema/formats.js'
+import { fromJsonSchema } from './schema/from-json.js'
+import { collectTargets, followReferences, markRecursion, type Scope } from './schema/references.js'
 
 /** A contract whose schemas have been read and whose references lead somewhere. */
 export interface ContractSchemas {

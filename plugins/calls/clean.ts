@@ -1,7 +1,7 @@
 /** Copies of values that hold what their schema declares, for schemas that no compiled serializer does right. */
 import { Kind, KindGuard, type TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import type { ExpandedSchema } from '../../contract/expand.js'
+import type { ExpandedSchema } from '../../contract/schema/expand.js'
 
 /** Copies a value that has been checked, leaving out what its schema does not declare. */
 export type Clean = (value: unknown) => unknown

@@ -2,8 +2,8 @@
 import type { TSchema } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler, ValueErrorType } from '@sinclair/typebox/compiler'
 import type { ContractDefinition } from '../../contract/contract.js'
-import type { ExpandedSchema } from '../../contract/expand.js'
-import { declaredNames } from '../../contract/parts.js'
+import type { ExpandedSchema } from '../../contract/schema/expand.js'
+import { declaredNames } from '../../contract/schema/parts.js'
 import { resolveSchema } from '../../contract/schemas.js'
 import type { InvalidInput } from '../../contract/wire/errors.js'
 

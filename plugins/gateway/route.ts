@@ -55,10 +55,14 @@ export function declareRoute(
     }
   }
 
+  // Last of the hooks, and not the handler: an app's own @fastify/websocket puts its handler before ours.
   const preHandler = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const waiting = pending.get(request.raw)
     const admission = admissions.get(request.raw)
-    if (waiting === undefined || admission === undefined) return done()
+    if (waiting === undefined || admission === undefined) {
+      done()
+      return
+    }
     const { socket, head } = waiting
     reply.hijack()
     reply.raw.detachSocket(reply.raw.socket ?? request.raw.socket)

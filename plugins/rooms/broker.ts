@@ -118,8 +118,11 @@ export const RECOVERY_MESSAGES = 1_000
 export const RECOVERY_BYTES = 1_048_576
 /** `latest` values a room keeps; at the bound the longest unchanged is dropped. */
 export const LATEST_KEYS = 10_000
-/** Bytes of payload, event and key names that the `latest` values of a room may take; likewise. A larger one is `TOO_LARGE`. */
-export const LATEST_BYTES = 16_777_216
+/**
+ * Bytes of payload, event and key names that the `latest` values of a room may take; likewise. A larger one is `TOO_LARGE`. Half of what
+ * a connection may hold back by default, so that a joiner can be given all of them.
+ */
+export const LATEST_BYTES = 524_288
 
 /** Why a broker refused: see `Broker`. */
 export type BrokerErrorCode = 'TOO_LARGE' | 'NO_HISTORY' | 'UNAVAILABLE' | 'CLOSED'

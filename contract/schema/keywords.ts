@@ -3,8 +3,8 @@
  * what it may hold. A keyword that is not here would be checked by nobody, so it is refused.
  */
 import { FormatRegistry, type TSchema } from '@sinclair/typebox'
-import { ContractError } from './errors.js'
-import { at, fieldsAt, refuseNonJson, textAt } from './plain.js'
+import { ContractError } from '../errors.js'
+import { at, fieldsAt, refuseNonJson, textAt } from '../plain.js'
 
 /** Reads the schema at a path, one level below. */
 export type ReadSchema = (schema: unknown, path: string) => TSchema

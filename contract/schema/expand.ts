@@ -3,11 +3,11 @@
  * written out where they end, keys in one order. Only what contains itself stays a reference (T0, T1, …).
  */
 import { Kind, PatternStringExact, type TSchema, Type } from '@sinclair/typebox'
-import { ContractError } from './errors.js'
+import { ContractError } from '../errors.js'
+import { isFields } from '../plain.js'
+import { MAX_NESTING, MAX_PARTS } from './from-json.js'
 import { isKinded, keywordsOf, mapParts, namedParts } from './parts.js'
-import { isFields } from './plain.js'
 import { lookUp, type Scope, scopeOfImport, type Target } from './references.js'
-import { MAX_NESTING, MAX_PARTS } from './schema.js'
 
 /** A schema that stands alone: what it refers to is beside it, each with its `$id`. */
 export interface ExpandedSchema {

@@ -1,10 +1,10 @@
 /** Which schemas a compiled serializer does right, and what it is to compile. */
 import { Kind, KindGuard, type TSchema } from '@sinclair/typebox'
-import { canonicalJson } from './canonical.js'
-import type { ContractDefinition } from './contract.js'
+import { canonicalJson } from '../canonical.js'
+import type { ContractDefinition } from '../contract.js'
+import type { JsonObject } from '../plain.js'
+import { resolveSchema } from '../schemas.js'
 import { isScalar } from './expand.js'
-import type { JsonObject } from './plain.js'
-import { resolveSchema } from './schemas.js'
 
 /**
  * How to write values of a schema as JSON so that nothing undeclared leaves. `compiled`: plain JSON Schema

@@ -1,7 +1,7 @@
 /** The schemas that a schema is made of. */
 import { Kind, type TSchema } from '@sinclair/typebox'
+import { isFields } from '../plain.js'
 import { keywordsOfKind } from './keywords.js'
-import { isFields } from './plain.js'
 
 const ONE = ['additionalProperties', 'contains', 'items', 'not']
 const LISTS = ['allOf', 'anyOf', 'items']

@@ -1,9 +1,9 @@
 /** What `$ref` leads to: the `$id`s of a contract, and those of each Type.Module that is imported in it. */
 import { Kind, type TSchema } from '@sinclair/typebox'
-import { canonicalJson } from './canonical.js'
-import { ContractError } from './errors.js'
+import { canonicalJson } from '../canonical.js'
+import { ContractError } from '../errors.js'
+import { at } from '../plain.js'
 import { keywordsOf, mapParts, namedParts } from './parts.js'
-import { at } from './plain.js'
 
 /** A schema that a `$ref` may lead to. */
 export interface Target {

@@ -1,0 +1,69 @@
+/** A socket that keeps what is written to it, and a reader of unmasked WebSocket frames (RFC 6455 § 5.2). */
+import { Duplex } from 'node:stream'
+import { Turn } from '../../plugins/gateway/turn.js'
+import { Writer, type WriterHost } from '../../plugins/gateway/writer.js'
+
+/** Keeps each write; `stuck` never takes one, as a peer that does not read. */
+export class FakeSocket extends Duplex {
+  readonly writes: Buffer[] = []
+  stuck = false
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.writes.push(Buffer.from(chunk))
+    if (!this.stuck) done()
+  }
+
+  override _writev(chunks: Array<{ chunk: Buffer }>, done: () => void): void {
+    this.writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)))
+    if (!this.stuck) done()
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.writes)
+  }
+}
+
+/** The payloads of whole frames; throws where the bytes end inside a frame. */
+export function readFrames(bytes: Uint8Array): string[] {
+  const view = Buffer.from(bytes)
+  const texts: string[] = []
+  let at = 0
+  while (at < view.length) {
+    let length = (view[at + 1] ?? 0) & 0x7f
+    let start = at + 2
+    if (length === 126) {
+      length = view.readUInt16BE(at + 2)
+      start = at + 4
+    } else if (length === 127) {
+      length = Number(view.readBigUInt64BE(at + 2))
+      start = at + 10
+    }
+    if (start + length > view.length) throw new Error('the bytes end inside a frame')
+    texts.push(view.subarray(start, start + length).toString())
+    at = start + length
+  }
+  return texts
+}
+
+/** A writer on a fake socket. */
+export function makeWriter(turn = new Turn(rethrow), maxBuffered = 65_536) {
+  const socket = new FakeSocket()
+  const events: string[] = []
+  const host: WriterHost = {
+    turn,
+    maxBuffered,
+    onOverflow: () => events.push('overflow'),
+    onDrop: () => events.push('drop'),
+  }
+  return { socket, events, writer: new Writer(socket, host), turn }
+}
+
+const rethrow = (error: unknown): void => {
+  throw error
+}
+
+/** Resolves when the turn's flush has run. */
+export const turnEnd = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
