@@ -7,7 +7,6 @@ const MESSAGES = {
     'this namespace is mounted already: make a second namespace() of the contract to mount it twice',
   ACKORD_AUTHENTICATE_MISSING:
     "who may connect is not said: give namespace() an `authenticate`, register @fastify/jwt before, or write authenticate: 'none'",
-  ACKORD_CLOSED: 'the app is closing',
   ACKORD_COOKIE_PLUGIN_MISSING: 'the token cookie needs @fastify/cookie: register it before the namespace',
   ACKORD_HANDLER_MISSING: 'a handler is missing',
   ACKORD_HANDLER_UNKNOWN: 'a handler stands under a name that the contract does not have',
@@ -18,7 +17,6 @@ const MESSAGES = {
     'this namespace is not mounted in this app: register namespace.plugin({ … }) before the app is ready',
   ACKORD_PATH_TAKEN: 'another namespace is mounted at this path',
   ACKORD_PLUGIN_MISSING: 'ackord is not registered: await app.register(ackord) before the namespace',
-  ACKORD_SCHEMA_UNSUPPORTED: 'the schema cannot be compiled',
   ACKORD_STREAM_UNSUPPORTED: 'streams (calls with `item`) are not served by this version',
   ACKORD_UNKNOWN_NAME: 'the contract has no such name',
 } as const

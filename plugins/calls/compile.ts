@@ -24,7 +24,7 @@ export interface CompiledCall {
   readonly fail: (code: string, data: unknown) => never
 }
 
-/** Compiles every call. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN, ACKORD_SCHEMA_UNSUPPORTED. */
+/** Compiles every call. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN. */
 export function compileCalls(mount: Mount): ReadonlyMap<string, CompiledCall> {
   const definitions = Object.entries(mount.contract.calls ?? {})
   const handlers = new Map(Object.entries((mount.definition.parts.calls ?? {}) as Record<string, unknown>))

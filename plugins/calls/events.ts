@@ -21,7 +21,7 @@ export class Events {
   // One number for a whole round, so that its frame is the same for everybody.
   #lastAsk = 0
 
-  /** Compiles every event; throws ACKORD_SCHEMA_UNSUPPORTED. */
+  /** Compiles every event. */
   constructor(mount: Mount) {
     this.#mount = mount
     this.#events = new Map(

@@ -38,7 +38,7 @@ export interface CompiledRoom {
   keyOf(params: unknown): string
 }
 
-/** Compiles every room. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN, ACKORD_SCHEMA_UNSUPPORTED. */
+/** Compiles every room. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN. */
 export function compileRooms(mount: Mount): ReadonlyMap<string, CompiledRoom> {
   const parts = new Map(
     Object.entries((mount.definition.parts.rooms ?? {}) as Record<string, { join?: unknown }>),

@@ -1,0 +1,138 @@
+import Fastify from 'fastify'
+import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
+import { call, defineContract, event, room, Type } from '../../dist/contract/index.js'
+import { type Answer, ackord, namespace, type Position } from '../../dist/plugins/index.js'
+
+const Message = Type.Object({ id: Type.String(), text: Type.String() })
+const chat = defineContract({
+  name: 'chat',
+  version: '1.0.0',
+  calls: {
+    'message.send': call({
+      input: Type.Object({ channelId: Type.String(), text: Type.String() }),
+      ack: Type.Object({ id: Type.String(), at: Type.Integer() }),
+      errors: { CHANNEL_CLOSED: Type.Object({ until: Type.Integer() }) },
+      delivery: 'once',
+    }),
+    'message.list': call({ input: Type.Object({ channelId: Type.String() }), ack: Type.Array(Message) }),
+    typing: call({ input: Type.Object({}), delivery: 'volatile' }),
+  },
+  events: {
+    'order.offered': event({
+      payload: Type.Object({ id: Type.String() }),
+      ack: Type.Object({ accepted: Type.Boolean() }),
+    }),
+    mention: event({ payload: Message, delivery: 'recoverable' }),
+  },
+  rooms: {
+    channel: room({
+      params: Type.Object({ channelId: Type.String() }),
+      events: {
+        posted: event({ payload: Message, delivery: 'recoverable' }),
+        typing: event({ payload: Type.Object({ user: Type.String() }) }),
+      },
+      history: { messages: 10, seconds: 10 },
+    }),
+  },
+})
+
+const live = namespace(chat, {
+  path: '/chat',
+  authenticate: async ({ token, upgrade }) => {
+    expectType<string>(token)
+    expectType<string>(upgrade.ip)
+    return { id: token, role: 'member' as 'member' | 'admin' }
+  },
+  data: (user) => {
+    expectType<'member' | 'admin'>(user.role)
+    return { seen: 0 }
+  },
+})
+
+const messages = live.calls({
+  'message.send': async (input, { user, fail, rooms, signal, operationId, connection, log }) => {
+    expectType<string>(input.text)
+    expectType<'member' | 'admin'>(user.role)
+    expectType<AbortSignal>(signal)
+    expectType<string>(operationId)
+    expectType<number>(connection.data.seen)
+    log.info('typed')
+    if (input.text === '') fail('CHANNEL_CLOSED', { until: 1 })
+    const channel = rooms.channel({ channelId: input.channelId })
+    expectType<Promise<Position | undefined>>(
+      channel.publish('posted', { id: '1', text: 'x' }, { except: connection }),
+    )
+    expectError(channel.publish('posted', { id: 1 }))
+    expectError(channel.publish('nope', {}))
+    expectError(rooms.channel({ id: 'a' }))
+    expectError(rooms.other({}))
+    expectError(fail('NOPE', {}))
+    expectError(fail('CHANNEL_CLOSED', { until: 'x' }))
+    return { id: '1', at: 1 }
+  },
+})
+const rest = live.calls({ 'message.list': () => [], typing: () => {} })
+const rooms = live.rooms({
+  channel: {
+    join: ({ channelId }, { user }) => {
+      expectType<string>(channelId)
+      return user.role === 'admin'
+    },
+  },
+})
+
+// What fail throws ends the handler: nothing behind it is reachable.
+live.calls({
+  'message.send': (input, { fail }) => {
+    if (input.text === '') fail('CHANNEL_CLOSED', { until: 1 })
+    return { id: input.text, at: 1 }
+  },
+})
+
+expectError(live.calls({ 'message.send': () => ({ id: 'a', at: 'x' }) }))
+expectError(live.calls({ 'message.lst': () => [] }))
+expectError(live.plugin({ calls: { ...messages }, rooms }))
+expectError(live.plugin({ calls: { ...messages, ...rest } }))
+expectError(live.plugin({ calls: { ...messages, ...rest }, rooms: { channel: {} } }))
+expectError(namespace(chat, { path: '/x', authenticate: () => ({ name: 'no id' }) }))
+expectError(namespace(chat, { path: '/x', authenticate: 'nobody' }))
+
+const app = Fastify()
+app.register(ackord, { allowedOrigins: ['https://app.example.com'] })
+app.register(live.plugin({ calls: { ...messages, ...rest }, rooms }), { prefix: '/v1' })
+expectError(app.register(ackord, { allowedOrigin: ['https://app.example.com'] }))
+
+const mounted = app.ackord(live)
+for (const connection of mounted.connections()) {
+  expectType<'member' | 'admin'>(connection.user.role)
+  expectType<number>(connection.data.seen)
+  expectType<number>(connection.buffered)
+  connection.disconnect('revoked')
+  expectError(connection.disconnect('whatever'))
+}
+expectType<Promise<Answer<{ accepted: boolean }>>>(
+  mounted.user('1').ask('order.offered', { id: '1' }, { timeout: 5000 }),
+)
+expectType<number>(mounted.all.send('mention', { id: '1', text: 'x' }))
+expectError(mounted.user('1').ask('mention', { id: '1', text: 'x' }))
+expectError(mounted.user('1').send('mention', { id: 1 }))
+expectError(mounted.all.send('nope', {}))
+
+async function answers() {
+  for await (const { connection, answer } of mounted.room
+    .channel({ channelId: 'a' })
+    .askAll('order.offered', { id: '1' })) {
+    expectType<'member' | 'admin'>(connection.user.role)
+    if (answer.status === 'answered') expectType<boolean>(answer.value.accepted)
+    if (answer.status === 'failed') expectType<string>(answer.code)
+  }
+}
+expectAssignable<() => Promise<void>>(answers)
+
+// Without calls and rooms nothing has to be given.
+const bare = namespace(defineContract({ name: 'bare', version: '1.0.0' }), { path: '/bare' })
+app.register(bare.plugin({}))
+expectType<string>([...app.ackord(bare).connections()].map(({ user }) => user.id).join())
+
+// A namespace of another contract is not this one.
+expectNotAssignable<typeof live>(bare)
