@@ -2,11 +2,11 @@
 import type { TSchema } from '@sinclair/typebox'
 import compileJson from 'fast-json-stringify'
 import type { ContractDefinition } from '../../contract/contract.js'
-import { resolveSchema } from '../../contract/schemas.js'
 import { serializerSchema } from '../../contract/schema/serializer.js'
+import { resolveSchema } from '../../contract/schemas.js'
 import { MAX_DEPTH, refuseUnsafe } from '../../contract/wire/codec.js'
-import { type Clean, compileClean } from './clean.js'
-import { compileValidator } from './validate.js'
+import { compileClean } from './clean.js'
+import { compileValidator, type Validator } from './validate.js'
 
 /** Writes a value as JSON. Throws an UnsendableValue. */
 export type Serialize = (value: unknown) => string
@@ -18,7 +18,10 @@ export const MAX_VALUE_DEPTH = MAX_DEPTH - 4
 export class UnsendableValue extends Error {
   /** JSON pointer (RFC 6901) to what is wrong. */
   readonly pointer: string
-  /** The rule it breaks, such as `StringMaxLength`; `Unsafe` for `__proto__` or too deep a nesting. */
+  /**
+   * The rule it breaks, such as `StringMaxLength`; `Unsafe` for `__proto__`, too deep a nesting, a cycle, and
+   * whatever else cannot be written (`cause` says what).
+   */
   readonly rule: string
   constructor(pointer: string, rule: string, options?: ErrorOptions) {
     super(`the value breaks its schema at ${pointer === '' ? 'its root' : pointer}: ${rule}`, options)
@@ -36,30 +39,30 @@ export function compileSerializer(definition: ContractDefinition, schema: TSchem
   const validator = compileValidator(definition, schema)
   let write: Serialize | undefined
   return (value) => {
-    if (!validator.check(value)) {
-      const { pointer, rule } = validator.explain(value)
-      throw new UnsendableValue(pointer, rule)
+    try {
+      if (!validator.check(value)) throw brokenRule(validator, value)
+      write ??= compileWriter(definition, schema)
+      return write(value)
+    } catch (error) {
+      throw error instanceof UnsendableValue ? error : new UnsendableValue('', 'Unsafe', { cause: error })
     }
-    write ??= compileWriter(definition, schema)
-    return write(value)
   }
+}
+
+function brokenRule(validator: Validator, value: unknown): UnsendableValue {
+  const { pointer, rule } = validator.explain(value)
+  return new UnsendableValue(pointer, rule)
 }
 
 function compileWriter(definition: ContractDefinition, schema: TSchema): Serialize {
   const plan = serializerSchema(definition, schema)
   if (plan.kind === 'compiled') return compileJson(plan.schema)
   const clean = compileClean(resolveSchema(definition, schema))
-  return (value) => writeClean(clean, value)
-}
-
-function writeClean(clean: Clean, value: unknown): string {
-  const copy = clean(value)
-  try {
+  return (value) => {
+    const copy = clean(value)
     // Only here can a value nest without end or bring keys of its own.
     refuseUnsafe(copy, MAX_VALUE_DEPTH)
     // Nothing at all is what Type.Unknown() lets through and JSON does not have.
     return JSON.stringify(copy) ?? 'null'
-  } catch (error) {
-    throw new UnsendableValue('', 'Unsafe', { cause: error })
   }
 }

@@ -265,7 +265,6 @@ export class Connection implements WriterHost {
     // A paused socket would never see the peer's answer.
     if (this.#socket.isPaused) this.#socket.resume()
     this.#socket.close(code.code, code.reason)
-    this.ended(code.code, code.reason)
   }
 
   /** Ends without waiting for anybody. */

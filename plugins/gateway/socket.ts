@@ -1,5 +1,6 @@
 /** The WebSocket as the gateway uses it: `ws` reads, the writer writes, and nothing overtakes the writer. */
 import { WebSocket } from 'ws'
+import { CLOSE } from '../../contract/wire/index.js'
 import type { Connection } from './connection.js'
 
 /**
@@ -14,6 +15,8 @@ export class GatewaySocket extends WebSocket {
     this.connection?.writer.end()
     this.connection?.writer.flush()
     super.close(code, reason)
+    // Also where `ws` closes by itself: the peer said Close, or broke RFC 6455. What it held is released now.
+    this.connection?.ended(code ?? CLOSE.NO_STATUS.code, String(reason ?? ''))
   }
 
   override pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void {

@@ -1,7 +1,7 @@
 /** One room on this node: its members, its subscription, and the turn's publications on their way to the members. */
 import { FRAMES } from '../../contract/wire/index.js'
 import type { Connection, Flushable, Mount } from '../gateway/index.js'
-import type { Publication } from './broker.js'
+import type { Position, Publication } from './broker.js'
 import type { CompiledRoom } from './compile.js'
 import { TurnBuffer } from './turn-buffer.js'
 
@@ -46,8 +46,15 @@ export class Room implements Flushable {
     if (this.#recent !== undefined) this.#remember(publications)
     if (this.members.size === 0) return
     for (const publication of publications) {
-      const { delivery, except } = publication
-      this.#turn.append({ text: this.encode(publication), delivery, except })
+      const { delivery, except, position } = publication
+      this.#turn.append({
+        text: this.encode(publication),
+        delivery,
+        except:
+          except === undefined
+            ? undefined
+            : { client: except, instead: position && this.#passOver(position) },
+      })
     }
     if (this.#turn.bytes >= SEAL_BYTES) {
       this.#handOutAll()
@@ -61,6 +68,11 @@ export class Room implements Flushable {
   encode({ event, payload, position }: Publication): string {
     const tail = position === undefined ? ']' : `,${position.offset},${position.tag}]`
     return `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)},${payload}${tail}`
+  }
+
+  // For the client that is left out: its position moves on, or it would have missed its own messages after a reconnect.
+  #passOver({ offset, tag }: Position): string {
+    return `[${FRAMES.PUBLICATION.type},${this.#keyJson},"",null,${offset},${tag}]`
   }
 
   /** The turn is over: every member's writer gets the shared bytes. */

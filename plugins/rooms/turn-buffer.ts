@@ -3,14 +3,14 @@
  * a cursor: who joined within the turn gets what came after. docs/decisions/grouped-writes.md.
  */
 import type { EventDelivery } from '../../contract/contract.js'
-import { byteLength, headerSize, writeFrame } from '../gateway/index.js'
+import { byteLength, frameOf, headerSize, writeFrame } from '../gateway/index.js'
 
 /** One publication, encoded. */
 export interface TurnFrame {
   readonly text: string
   readonly delivery: EventDelivery
-  /** The session that must not get it. */
-  readonly except: string | undefined
+  /** The client that must not get it, and what it gets instead. */
+  readonly except?: { readonly client: string; readonly instead: string | undefined } | undefined
 }
 
 /** Where a member's writer takes the frames. */
@@ -48,24 +48,24 @@ export class TurnBuffer {
   }
 
   /** Gives a member its frames from `cursor` on. What does not fit is dropped or closes, each frame by its delivery. */
-  handOut(sink: FrameSink, session: string, cursor: number): void {
+  handOut(sink: FrameSink, client: string, cursor: number): void {
     if (cursor >= this.#frames.length) return
     const shared = this.#encoded()
     const from = this.#offsets[cursor] ?? 0
     const mine = from === 0 ? shared : shared.subarray(from)
-    if (sink.fits(mine.length) && !(this.#excepts && this.#isExcepted(session, cursor))) {
+    if (sink.fits(mine.length) && !(this.#excepts && this.#isExcepted(client, cursor))) {
       sink.sendFrames(mine, 'close')
       return
     }
     for (let i = cursor; i < this.#frames.length; i++) {
       const frame = this.#frames[i]
-      if (frame === undefined || (frame.except !== undefined && frame.except === session)) continue
-      const view = shared.subarray(this.#offsets[i], this.#offsets[i + 1])
-      if (
-        !sink.sendFrames(view, frame.delivery === 'volatile' ? 'drop' : 'close') &&
-        frame.delivery !== 'volatile'
-      )
-        return
+      if (frame === undefined) continue
+      const atBound = frame.delivery === 'volatile' ? 'drop' : 'close'
+      const view =
+        frame.except?.client === client
+          ? insteadOf(frame)
+          : shared.subarray(this.#offsets[i], this.#offsets[i + 1])
+      if (view !== undefined && !sink.sendFrames(view, atBound) && atBound === 'close') return
     }
   }
 
@@ -78,8 +78,9 @@ export class TurnBuffer {
     this.#shared = undefined
   }
 
-  #isExcepted(session: string, cursor: number): boolean {
-    for (let i = cursor; i < this.#frames.length; i++) if (this.#frames[i]?.except === session) return true
+  #isExcepted(client: string, cursor: number): boolean {
+    for (let i = cursor; i < this.#frames.length; i++)
+      if (this.#frames[i]?.except?.client === client) return true
     return false
   }
 
@@ -97,3 +98,6 @@ export class TurnBuffer {
     return shared
   }
 }
+
+const insteadOf = ({ except }: TurnFrame): Buffer | undefined =>
+  except?.instead === undefined ? undefined : frameOf(except.instead)

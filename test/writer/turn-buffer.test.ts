@@ -26,9 +26,13 @@ function sink(room = Number.POSITIVE_INFINITY) {
   }
 }
 
-function buffer(...frames: Array<[text: string, delivery?: EventDelivery, except?: string]>) {
+function buffer(
+  ...frames: Array<[text: string, delivery?: EventDelivery, except?: string, instead?: string]>
+) {
   const turn = new TurnBuffer()
-  for (const [text, delivery = 'recoverable', except] of frames) turn.append({ text, delivery, except })
+  for (const [text, delivery = 'recoverable', client, instead] of frames) {
+    turn.append({ text, delivery, except: client === undefined ? undefined : { client, instead } })
+  }
   return turn
 }
 
@@ -45,7 +49,7 @@ describe('a room within one turn', () => {
   it('gives who joined within the turn exactly what came after', () => {
     const turn = buffer(['1'])
     const cursor = turn.length
-    turn.append({ text: '2', delivery: 'volatile', except: undefined })
+    turn.append({ text: '2', delivery: 'volatile' })
     const late = sink()
     turn.handOut(late, 'late', cursor)
     expect(late.texts).toEqual(['2'])
@@ -55,12 +59,12 @@ describe('a room within one turn', () => {
   })
 
   it('leaves out what is excepted, for that client alone', () => {
-    const turn = buffer(['1'], ['2', 'recoverable', 'a'], ['3'])
+    const turn = buffer(['1'], ['2', 'recoverable', 'a', 'instead'], ['3', 'volatile', 'a'], ['4'])
     const [a, b] = [sink(), sink()]
     turn.handOut(a, 'a', 0)
     turn.handOut(b, 'b', 0)
-    expect(a.texts).toEqual(['1', '3'])
-    expect(b.texts).toEqual(['1', '2', '3'])
+    expect(a.texts).toEqual(['1', 'instead', '4'])
+    expect(b.texts).toEqual(['1', '2', '3', '4'])
   })
 
   it('keeps its bytes as they are when the next turn begins', () => {
@@ -68,7 +72,7 @@ describe('a room within one turn', () => {
     const a = sink()
     turn.handOut(a, 'a', 0)
     turn.clear()
-    turn.append({ text: 'other', delivery: 'volatile', except: undefined })
+    turn.append({ text: 'other', delivery: 'volatile' })
     turn.handOut(sink(), 'b', 0)
     expect(a.texts).toEqual(['first'])
     expect(turn.length).toBe(1)
@@ -85,7 +89,7 @@ describe('a room within one turn', () => {
   it('slices by bytes where the text is not ASCII', () => {
     const turn = buffer(['"é€😀"'])
     const cursor = turn.length
-    turn.append({ text: '"ünï"', delivery: 'volatile', except: undefined })
+    turn.append({ text: '"ünï"', delivery: 'volatile' })
     const late = sink()
     turn.handOut(late, 'late', cursor)
     expect(late.texts).toEqual(['"ünï"'])
