@@ -1,4 +1,5 @@
 /** Who may connect: gives each namespace its authenticator when it is mounted. */
+import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AckordError } from '../errors.js'
 import type { Authenticator, Identity, Mount } from '../gateway/index.js'
@@ -7,7 +8,7 @@ import { carriedToken } from './carriers.js'
 import { jwtAuthenticate, jwtOf } from './jwt.js'
 
 /** Registers authentication; needs the gateway. */
-export const authPlugin = fp(
+export const authPlugin: FastifyPluginAsync = fp(
   async (app) => {
     app.ackordGateway.addHook('onMount', (mount) => {
       const { cookie } = mount.settings

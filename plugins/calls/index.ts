@@ -1,4 +1,5 @@
 /** Calls with acks, events and asks: takes CALL, CANCEL and ANSWER of each namespace. */
+import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Mount } from '../gateway/index.js'
 import { loseAsks, onAnswer } from './asks.js'
@@ -8,7 +9,7 @@ import { Events } from './events.js'
 const events = new WeakMap<Mount, Events>()
 
 /** Registers calls; needs the gateway. */
-export const callsPlugin = fp(
+export const callsPlugin: FastifyPluginAsync = fp(
   async (app) => {
     app.ackordGateway.addHook('onMount', (mount) => {
       const dispatcher = new Dispatcher(mount)

@@ -1,10 +1,13 @@
 /** The way to the 101: each check in its order, each refusal an HTTP answer. PROTOCOL.md § Opening. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TOKEN_SUBPROTOCOL } from '../../contract/wire/index.js'
 import { Refusal, type UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/
+// RFC 9110 § 5.6.2.
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
 /** Checks a handshake up to the subprotocol and takes its snapshot. Throws a Refusal. */
 export function checkHandshake(mount: Mount, request: FastifyRequest): UpgradeInfo {
@@ -18,16 +21,16 @@ export function checkHandshake(mount: Mount, request: FastifyRequest): UpgradeIn
   }
   checkOrigin(mount, request)
   const offered = subprotocols(headers['sec-websocket-protocol'])
+  if (!offered.every((name) => TOKEN.test(name)) || new Set(offered).size < offered.length) {
+    throw new Refusal(400, 'SUBPROTOCOL', 'Sec-WebSocket-Protocol must be a list of distinct names')
+  }
   const { subprotocol } = mount.codec
   if (!offered.includes(subprotocol)) {
     throw new Refusal(426, 'SUBPROTOCOL', `offer the subprotocol ${subprotocol}`)
   }
   return {
     ip: request.ip,
-    headers: {
-      ...headers,
-      'sec-websocket-protocol': offered.filter((name) => !name.startsWith(TOKEN_SUBPROTOCOL)).join(', '),
-    },
+    headers: withoutTokens(mount, headers, offered),
     url: request.url,
     protocol: subprotocol,
   }
@@ -35,7 +38,19 @@ export function checkHandshake(mount: Mount, request: FastifyRequest): UpgradeIn
 
 /** The subprotocols a client offers, in order. */
 export function subprotocols(header: string | undefined): string[] {
-  return (header ?? '').split(',').map((name) => name.trim())
+  return header === undefined ? [] : header.split(',').map((name) => name.trim())
+}
+
+function withoutTokens(
+  mount: Mount,
+  headers: IncomingHttpHeaders,
+  offered: readonly string[],
+): IncomingHttpHeaders {
+  const shown = offered.filter((name) => !name.startsWith(TOKEN_SUBPROTOCOL))
+  const kept = { ...headers, 'sec-websocket-protocol': shown.join(', ') }
+  delete kept.authorization
+  if (mount.settings.cookie !== undefined) delete kept.cookie
+  return kept
 }
 
 // A browser always sends Origin with an upgrade; what sends none has no ambient cookies to be abused.

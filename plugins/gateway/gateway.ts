@@ -27,7 +27,7 @@ export class Gateway {
   /** Connections whose socket is not yet closed. */
   readonly sockets = new Set<Connection>()
   /** Sockets between their upgrade request and the 101. */
-  readonly upgrades = new Set<Duplex>()
+  readonly upgrades: Timeouts<Duplex>
   closing = false
 
   readonly #grace: number
@@ -43,10 +43,13 @@ export class Gateway {
     this.clock = clockOf(options)
     this.#grace = bounded('grace', options.grace, [5000, 0, 300_000])
     this.turn = new Turn((error) => app.log.error({ err: error }, 'ackord: a write failed'))
-    this.handshakes = new Timeouts(
-      this.clock,
-      bounded('handshakeTimeout', options.handshakeTimeout, [HANDSHAKE_MS, 100, 60_000]),
-      (connection) => connection.close(CLOSE.HANDSHAKE_TIMEOUT),
+    const opening = bounded('handshakeTimeout', options.handshakeTimeout, [HANDSHAKE_MS, 100, 60_000])
+    this.upgrades = new Timeouts(this.clock, opening, (socket) => {
+      app.log.warn('ackord: an upgrade was not decided in time')
+      socket.destroy()
+    })
+    this.handshakes = new Timeouts(this.clock, opening, (connection) =>
+      connection.close(CLOSE.HANDSHAKE_TIMEOUT),
     )
   }
 

@@ -55,11 +55,11 @@ export const gatewayPlugin = fp<AckordOptions>(
     app.addHook('onReady', async () => {
       for (const mount of gateway.paths.values()) await mount.prepare()
     })
-    app.addHook('preClose', async () => {
-      // First: an upgrade that came during the close would never be ended.
-      stopListening()
-      await gateway.close((error) => app.log.error({ err: error }, 'ackord: an onClose hook failed'))
-    })
+    app.addHook('preClose', () =>
+      gateway.close((error) => app.log.error({ err: error }, 'ackord: an onClose hook failed')),
+    )
+    // Not earlier: the servers that Fastify adds for `localhost` hand their upgrades on as long as they listen.
+    app.addHook('onClose', async () => stopListening())
   },
   { name: '@ackord/gateway', fastify: '5.x' },
 )

@@ -24,7 +24,7 @@ export interface Settings {
 
 /** Options of `app.register(ackord, …)`. */
 export interface AckordOptions extends Settings {
-  /** Milliseconds from the 101 to a HELLO with a valid token. Default 5,000; 100 to 60,000. */
+  /** Milliseconds an upgrade may wait for its 101, and from there for a HELLO with a valid token. Default 5,000; 100 to 60,000. */
   readonly handshakeTimeout?: number
   /** Milliseconds `app.close()` waits for calls in flight before it ends connections. Default 5,000; 0 to 300,000. */
   readonly grace?: number

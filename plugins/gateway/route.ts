@@ -1,4 +1,5 @@
 /** The route of a namespace: the upgrade passes Fastify's own hooks and router, then the gate, then becomes a connection. */
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocketServer } from 'ws'
 import { Connection } from './connection.js'
@@ -6,7 +7,7 @@ import { checkHandshake, refuse } from './gate.js'
 import { type Identity, Refusal, type UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
 import { GatewaySocket } from './socket.js'
-import { destroy, type PendingUpgrade, type PendingUpgrades } from './upgrade.js'
+import { destroy, type PendingUpgrades } from './upgrade.js'
 
 /** Milliseconds a peer has to answer Close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3000
@@ -41,10 +42,8 @@ export function declareRoute(
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply | undefined> => {
-    const waiting = pending.get(request.raw)
-    if (waiting === undefined)
+    if (!pending.has(request.raw))
       return refuse(reply, new Refusal(426, 'UPGRADE_REQUIRED', 'this is a WebSocket endpoint'))
-    endWithAnswer(reply, waiting)
     try {
       admissions.set(request.raw, await admit(mount, request))
       return undefined
@@ -80,10 +79,27 @@ export function declareRoute(
     })
   }
 
+  // Whoever refuses, we or a hook of the app: nobody else ends this socket, which left Node's HTTP server with the upgrade.
+  const onSend = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    _payload: unknown,
+    done: () => void,
+  ): void => {
+    if (pending.has(request.raw)) reply.raw.shouldKeepAlive = false
+    done()
+  }
+  const onResponse = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    const waiting = pending.get(request.raw)
+    if (waiting !== undefined) endSoon(waiting.socket)
+    done()
+  }
+
   scope.route({
     method: 'GET',
     url,
-    exposeHeadRoute: false,
+    onSend,
+    onResponse,
     preValidation,
     preHandler,
     handler: (_request, reply) => reply.code(500).send(),
@@ -97,11 +113,7 @@ async function admit(mount: Mount, request: FastifyRequest): Promise<Admission> 
   return { upgrade, identity: token === undefined ? undefined : await mount.authenticate(token, upgrade) }
 }
 
-// Nobody but us ends this socket: it left Node's HTTP server with the upgrade.
-function endWithAnswer(reply: FastifyReply, { socket }: PendingUpgrade): void {
-  reply.raw.shouldKeepAlive = false
-  reply.raw.once('finish', () => {
-    if ('destroySoon' in socket && typeof socket.destroySoon === 'function') socket.destroySoon()
-    else socket.end(() => socket.destroy())
-  })
+function endSoon(socket: Duplex): void {
+  if ('destroySoon' in socket && typeof socket.destroySoon === 'function') socket.destroySoon()
+  else socket.end(() => socket.destroy())
 }

@@ -3,6 +3,7 @@
  * left to whoever else listens, or goes back to HTTP as if nobody did. docs/decisions/own-the-upgrade.md.
  */
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Gateway } from './gateway.js'
@@ -25,7 +26,11 @@ export function listenForUpgrades(
   const server = app.server
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const isOurs = gateway.paths.has(pathOf(request.url)) && isWebSocket(request)
+    if (isBusy(request, socket)) {
+      socket.destroy()
+      return
+    }
+    const isOurs = !gateway.closing && gateway.paths.has(pathOf(request.url)) && isWebSocket(request)
     if (!isOurs) {
       if (server.listenerCount('upgrade') === 1) returnToHttp(server, request, socket, head)
       return
@@ -51,8 +56,21 @@ export function pathOf(url: string | undefined): string {
 const isWebSocket = (request: IncomingMessage): boolean =>
   request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
 
+// Pipelined behind a request that is not answered yet: whatever is written for the upgrade would stand before or in that answer.
+function isBusy(request: IncomingMessage, socket: Duplex): boolean {
+  const probe = new ServerResponse(request)
+  try {
+    probe.assignSocket(socket as Socket)
+    probe.detachSocket(socket as Socket)
+    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_HTTP_SOCKET_ASSIGNED') return true
+    throw error
+  }
+}
+
 // Node takes its error listener off before 'upgrade': a peer's reset would otherwise end the process.
-function guard(socket: Duplex, upgrades: Set<Duplex>): void {
+function guard(socket: Duplex, upgrades: Gateway['upgrades']): void {
   upgrades.add(socket)
   socket.on('error', destroy)
   socket.once('close', () => upgrades.delete(socket))
@@ -67,7 +85,7 @@ function route(app: FastifyInstance, request: IncomingMessage, socket: Duplex): 
   if (socket.destroyed) return
   const response = new ServerResponse(request)
   try {
-    response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0])
+    response.assignSocket(socket as Socket)
   } catch (error) {
     // Somebody else has given the request a response, and with it a way through the router.
     if ((error as NodeJS.ErrnoException).code === 'ERR_HTTP_SOCKET_ASSIGNED') return

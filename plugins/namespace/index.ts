@@ -1,11 +1,12 @@
 /** The typed face of the other plugins: `namespace()` and `app.ackord(live)`. */
+import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Mount } from '../gateway/index.js'
 import { LiveView, viewOf } from './live.js'
 import type { AckordDecorator } from './types.js'
 
 /** Registers `app.ackord`; needs the gateway, calls and rooms. */
-export const namespacePlugin = fp(
+export const namespacePlugin: FastifyPluginAsync = fp(
   async (app) => {
     const { gateway, addHook } = app.ackordGateway
     const lives = new Map<Mount, LiveView>()

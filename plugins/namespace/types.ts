@@ -234,11 +234,10 @@ type OnlyCalls<C extends ContractDefinition, H> = {
   readonly [K in Exclude<keyof H, keyof CallsOf<C>>]: never
 }
 
-/** The decorator: `app.ackord(live)`. */
-export interface AckordDecorator {
-  /** The mounted namespace. Throws ACKORD_NOT_MOUNTED. */
-  <C extends ContractDefinition, U extends Identity, D>(namespace: Namespace<C, U, D>): Live<C, U, D>
-}
+/** The decorator: `app.ackord(live)` is the mounted namespace. Throws ACKORD_NOT_MOUNTED. */
+export type AckordDecorator = <C extends ContractDefinition, U extends Identity, D>(
+  namespace: Namespace<C, U, D>,
+) => Live<C, U, D>
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,4 +1,5 @@
 /** Rooms: membership, fan-out, logs. Takes JOIN and LEAVE of each namespace. */
+import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Mount } from '../gateway/index.js'
 import { MemoryBroker } from './broker-memory.js'
@@ -13,7 +14,7 @@ interface RoomServices {
 const services = new WeakMap<Mount, RoomServices>()
 
 /** Registers rooms; needs the gateway and calls. */
-export const roomsPlugin = fp(
+export const roomsPlugin: FastifyPluginAsync = fp(
   async (app) => {
     const broker = new MemoryBroker({
       clock: app.ackordGateway.gateway.clock,

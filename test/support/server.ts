@@ -4,7 +4,13 @@ import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { call, defineContract, event, room, Type } from '../../contract/index.js'
-import { type AckordOptions, ackord, namespace } from '../../plugins/index.js'
+import {
+  type AckordOptions,
+  ackord,
+  type Identity,
+  type NamespaceOptions,
+  namespace,
+} from '../../plugins/index.js'
 import { type ConnectOptions, connect, type RawClient } from './raw-client.js'
 
 const Message = Type.Object({ id: Type.String(), text: Type.String() }, { $id: 'Message' })
@@ -71,20 +77,29 @@ export interface ServerOptions extends AckordOptions {
   readonly before?: (app: FastifyInstance) => Promise<void> | void
   /** Registered after the namespace. */
   readonly after?: (app: FastifyInstance) => Promise<void> | void
+  /** Options of the namespace; default: the token of everybody is their name, and `bad` is refused. */
+  readonly namespace?: LiveOptions
 }
 
-/** The token of everybody is their name; `bad` is refused. */
-export const makeLive = (path = '/live') =>
-  namespace(contract, {
-    path,
-    authenticate: ({ token }) => (token === 'bad' ? null : { id: token, role: 'member' as const }),
-  })
+/** Who connects to the small contract. */
+export interface Member extends Identity {
+  readonly role: 'member'
+}
+
+type LiveOptions = Omit<NamespaceOptions<Member, undefined>, 'path'>
+
+const byName: LiveOptions = {
+  authenticate: ({ token }) => (token === 'bad' ? null : { id: token, role: 'member' }),
+}
+
+/** The small contract at a path. The token of everybody is their name unless told otherwise; `bad` is refused. */
+export const makeLive = (path = '/live', options = byName) => namespace(contract, { path, ...options })
 
 /** Everything a test needs of a running server. */
 export type TestServer = Awaited<ReturnType<typeof startServer>>
 
 /** Starts the app; it ends with the test. */
-export async function startServer({ before, after, ...options }: ServerOptions = {}) {
+export async function startServer({ before, after, namespace: liveOptions, ...options }: ServerOptions = {}) {
   const lines: Array<Record<string, unknown>> = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -94,7 +109,7 @@ export async function startServer({ before, after, ...options }: ServerOptions =
   })
   const app = Fastify({ logger: { level: 'debug', stream }, forceCloseConnections: true })
   const probe = new Probe()
-  const live = makeLive()
+  const live = makeLive('/live', liveOptions)
   await before?.(app)
   await app.register(ackord, { grace: 500, ...options })
   await app.register(

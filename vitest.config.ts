@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tests run against the sources; what is packed into the package has its own test. */
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^ackord$/, replacement: source('plugins/index.ts') },
+      { find: /^ackord\/contract$/, replacement: source('contract/index.ts') },
+      { find: /^ackord\/wire$/, replacement: source('contract/wire/index.ts') },
+      { find: /^ackord\/client$/, replacement: source('client/index.ts') },
+      { find: /^ackord\/react$/, replacement: source('client/react/index.ts') },
+      { find: /^ackord\/testing$/, replacement: source('client/testing/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.{ts,tsx}'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 10_000,
+    hookTimeout: 10_000,
+    teardownTimeout: 10_000,
+    retry: 0,
+    dangerouslyIgnoreUnhandledErrors: false,
+  },
+})
