@@ -5,6 +5,7 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import { checkContract } from './check.js'
 import { contractHash } from './hash.js'
+import { shareSchemas } from './schemas.js'
 
 /** How a call is treated when there is no connection, or the connection is lost. PROTOCOL.md § Delivery. */
 export type CallDelivery = 'attempt' | 'repeat' | 'once' | 'volatile'
@@ -79,16 +80,25 @@ type Exactly<Given, Allowed> = Given & { readonly [K in Exclude<keyof Given, key
 /** Declares a call. Unknown keys do not compile. */
 export const call = <const D extends CallDefinition>(definition: Exactly<D, CallDefinition>): D => definition
 
+/** The properties of a payload that are always there and are a string or a number. */
+type KeyOf<T> = {
+  [K in keyof T & string]-?: Record<never, never> extends Pick<T, K>
+    ? never
+    : T[K] extends string | number
+      ? K
+      : never
+}[keyof T & string]
+
 /** An event whose newest value per key is kept. */
-interface LatestEvent<P extends TObject, K extends keyof Static<P> & string> {
+interface LatestEvent<P extends TObject, K extends string> {
   readonly description?: string
   readonly payload: P
   readonly delivery: 'latest'
   readonly key: K
 }
 
-/** Declares an event. `'latest'` needs a `key`, the name of a property of its payload. */
-export function event<P extends TObject, K extends keyof Static<P> & string>(
+/** Declares an event. `'latest'` needs a `key`: the name of a property of its payload, a string or number that is always there. */
+export function event<P extends TObject, const K extends KeyOf<Static<P>>>(
   definition: LatestEvent<P, K>,
 ): LatestEvent<P, K>
 export function event<
@@ -109,5 +119,7 @@ export function defineContract<const D extends ContractDefinition>(
   definition: Exactly<D, ContractDefinition>,
 ): Contract<D> {
   checkContract(definition)
-  return Object.freeze({ ...definition, hash: contractHash(definition) })
+  const contract = Object.freeze({ ...definition, hash: contractHash(definition) })
+  shareSchemas(definition, contract)
+  return contract
 }

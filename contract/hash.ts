@@ -1,7 +1,8 @@
 /** The hash of what changes the wire: two sides with the same one understand every message of each other. */
 import type { TSchema } from '@sinclair/typebox'
-import { canonicalJson, fnv1a64 } from './canonical.js'
 import type { CallDefinition, ContractDefinition, EventDefinition, RoomDefinition } from './contract.js'
+import { fnv1a64 } from './fnv.js'
+import { byName } from './schema/parts.js'
 import { type ContractSchemas, schemasOf } from './schemas.js'
 
 /** Raised when the form below changes, so that hashes of different forms are never taken for equal. */
@@ -21,11 +22,13 @@ export function contractHash(definition: ContractDefinition): string {
     events: mapped(events, (event) => eventForm(event, schemas)),
     rooms: mapped(rooms, (room) => roomForm(room, schemas)),
   }
-  return fnv1a64(canonicalJson(form))
+  return fnv1a64(JSON.stringify(form))
 }
 
-const mapped = <T>(map: Readonly<Record<string, T>>, form: (value: T) => unknown): object =>
-  Object.fromEntries(Object.entries(map).map(([name, value]) => [name, form(value)]))
+const mapped = <T>(map: Readonly<Record<string, T>>, form: (value: T) => unknown): unknown[] =>
+  Object.entries(map)
+    .sort(byName)
+    .map(([name, value]) => [name, form(value)])
 
 const schemaForm = (schema: TSchema | undefined, schemas: ContractSchemas): unknown =>
   schema === undefined ? undefined : schemas.expand(schema)

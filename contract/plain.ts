@@ -37,13 +37,14 @@ export function isFields(value: unknown): value is Fields {
  */
 export function fieldsAt(value: unknown, path: string, known?: readonly string[]): Fields {
   if (!isFields(value)) throw new ContractError(path === '' ? 'contract' : path, 'must be an object')
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
-  for (const [key] of entries) {
-    if (known !== undefined && !known.includes(key)) {
+  let sparse = false
+  for (const key of Object.keys(value)) {
+    if (value[key] === undefined) sparse = true
+    else if (known !== undefined && !known.includes(key)) {
       throw new ContractError(at(path, key), `is not known here; known are ${known.join(', ')}`)
     }
   }
-  return Object.fromEntries(entries)
+  return sparse ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) : value
 }
 
 /** The text at a path; throws a ContractError if it is none. */

@@ -30,18 +30,18 @@ export function schemasOf(definition: ContractDefinition): ContractSchemas {
   if (known !== undefined) return known
   registerFormats()
   const scope: Scope = { targets: new Map() }
-  const roots: Array<{ readonly written: unknown; readonly schema: TSchema; readonly path: string }> = []
-  const read = readDefinition(definition, (value, path) => {
-    const schema = fromJsonSchema(value, path)
-    collectTargets(schema, path, scope)
-    roots.push({ written: value, schema, path })
-    return schema
+  const roots = new Map<unknown, { readonly schema: TSchema; readonly path: string }>()
+  const read = readDefinition(definition, (written, path) => {
+    const root = roots.get(written) ?? { schema: fromJsonSchema(written, path), path }
+    if (!roots.has(written)) collectTargets(root.schema, path, scope)
+    roots.set(written, root)
+    return root.schema
   })
-  for (const { schema, path } of roots) followReferences(schema, path, scope)
+  for (const { schema, path } of roots.values()) followReferences(schema, path, scope)
   markRecursion(scope)
 
   const expanded = new Map<unknown, ExpandedSchema>()
-  for (const { written, schema, path } of roots) {
+  for (const [written, { schema, path }] of roots) {
     const made = expand(schema, scope, path)
     expanded.set(written, made).set(schema, made)
   }
@@ -55,6 +55,11 @@ export function schemasOf(definition: ContractDefinition): ContractSchemas {
   }
   cache.set(definition, schemas)
   return schemas
+}
+
+/** Lets a contract use what has been read of the definition it was made of. */
+export function shareSchemas(definition: ContractDefinition, contract: ContractDefinition): void {
+  cache.set(contract, schemasOf(definition))
 }
 
 /**

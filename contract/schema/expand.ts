@@ -1,12 +1,13 @@
 /**
  * The form in which a schema is checked, serialized and hashed: annotations and names taken out, references
- * written out where they end, keys in one order. Only what contains itself stays a reference (T0, T1, …).
+ * written out where they end, keys in one order whatever the author's. Only what contains itself stays a
+ * reference (T0, T1, …).
  */
 import { Kind, PatternStringExact, type TSchema, Type } from '@sinclair/typebox'
 import { ContractError } from '../errors.js'
 import { isFields } from '../plain.js'
 import { MAX_NESTING, MAX_PARTS } from './from-json.js'
-import { isKinded, keywordsOf, mapParts, namedParts } from './parts.js'
+import { checkedKeywords, isKinded, mapParts, namedParts } from './parts.js'
 import { lookUp, type Scope, scopeOfImport, type Target } from './references.js'
 
 /** A schema that stands alone: what it refers to is beside it, each with its `$id`. */
@@ -35,12 +36,12 @@ export function expand(root: TSchema, scope: Scope, path: string): ExpandedSchem
   function target(found: Target, depth: number): TSchema {
     if (!found.recursive) return body(found.schema, found.scope, depth)
     const known = names.get(found.schema)
-    if (known !== undefined) return Type.Ref(known)
+    if (known !== undefined) return kinded('Ref', { $ref: known })
     const name = `T${names.size}`
     names.set(found.schema, name)
-    const place = references.push(Type.Never()) - 1
+    const place = references.push(found.schema) - 1
     references[place] = { ...body(found.schema, found.scope, MAX_NESTING), $id: name }
-    return Type.Ref(name)
+    return kinded('Ref', { $ref: name })
   }
 
   function body(schema: TSchema, scope: Scope, depth: number): TSchema {
@@ -69,7 +70,7 @@ export function expand(root: TSchema, scope: Scope, path: string): ExpandedSchem
 /** A part in its normal form, its own parts being so already. */
 function normal(schema: TSchema, parts: Record<string, unknown>): TSchema {
   const kind = schema[Kind]
-  const fields: Record<string, unknown> = { ...keywordsOf(schema), ...parts }
+  const fields: Record<string, unknown> = { ...checkedKeywords(schema), ...parts }
   if (kind === 'Intersect') delete fields['type']
   if (kind === 'Record' && isFields(parts['patternProperties'])) {
     // `.` matches no line end: a key with one would pass unchecked.

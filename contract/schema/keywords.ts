@@ -140,7 +140,10 @@ const ranges = { minimum: number, maximum: number, exclusiveMinimum: number, exc
 const sizes = { minProperties: count, maxProperties: count }
 const lengths = { minItems: count, maxItems: count }
 
-/** The kinds, by the name TypeBox has for them, and the keywords of each besides `$id` and annotations. */
+/**
+ * The kinds, by the name TypeBox has for them, and the keywords of each besides `$id` and annotations. Their
+ * order is in the hash of every contract: add at the end.
+ */
 const KINDS = {
   Unknown: {},
   Null: { type: kept },

@@ -1,8 +1,8 @@
 /** Which of TypeBox's kinds a schema is, also where only plain JSON Schema says so. */
-import { Kind, TransformKind } from '@sinclair/typebox'
+import { Hint, Kind, OptionalKind, ReadonlyKind, TransformKind } from '@sinclair/typebox'
 import { ContractError } from '../errors.js'
 import { at, type Fields, isFields } from '../plain.js'
-import { annotationReader, isKnownKind, type KindName } from './keywords.js'
+import { annotationReader, INSTEAD, isKnownKind, type KindName } from './keywords.js'
 
 /** What JSON does not have, by TypeBox's name for it, and what to write instead. */
 const NOT_JSON: Readonly<Record<string, string>> = {
@@ -22,7 +22,7 @@ const NOT_JSON: Readonly<Record<string, string>> = {
 
 /** Kinds that are another kind with a name for TypeBox's types only. */
 const ALIASES: readonly string[] = ['Any', 'This', 'TemplateLiteral', 'Unsafe']
-const TYPEBOX_SYMBOL = /^TypeBox\./
+const TYPEBOX_SYMBOLS: readonly symbol[] = [Kind, Hint, OptionalKind, ReadonlyKind]
 
 /** Whether a keyword constrains nothing. */
 const isNote = (keyword: string): boolean => keyword === '$id' || annotationReader(keyword) !== undefined
@@ -36,7 +36,7 @@ export function refuseForeignKind(value: Fields, path: string): void {
         'is a Transform: the wire carries what it decodes; convert in the handler',
       )
     }
-    if (!TYPEBOX_SYMBOL.test(symbol.description ?? '')) {
+    if (!TYPEBOX_SYMBOLS.includes(symbol)) {
       throw new ContractError(path, `has a symbol that is not TypeBox's: ${String(symbol)}; take it out`)
     }
   }
@@ -57,33 +57,39 @@ const notJson = (type: unknown): string | undefined =>
 
 /** Writes the short forms of JSON Schema (enum, null as a const, lists of types) out as TypeBox would. */
 export function unfold(fields: Fields, path: string): Fields {
-  const { type, enum: values, const: value, ...rest } = fields
-  if (values !== undefined) {
-    if (!Array.isArray(values) || values.length === 0) {
-      throw new ContractError(at(path, 'enum'), 'must be a list of at least one value')
-    }
-    return {
-      ...rest,
-      anyOf: values.map((each) => (type === undefined ? { const: each } : { type, const: each })),
-    }
+  if (fields['enum'] !== undefined) return unfoldEnum(fields, path)
+  if (fields['const'] !== undefined) return unfoldConst(fields, path)
+  return Array.isArray(fields['type']) ? unfoldTypes(fields, fields['type']) : fields
+}
+
+function unfoldEnum({ type, enum: values, ...rest }: Fields, path: string): Fields {
+  if (!Array.isArray(values) || values.length === 0) {
+    throw new ContractError(at(path, 'enum'), 'must be a list of at least one value')
   }
+  return {
+    ...rest,
+    anyOf: values.map((each) => (type === undefined ? { const: each } : { type, const: each })),
+  }
+}
+
+function unfoldConst(fields: Fields, path: string): Fields {
+  const { type, const: value, ...rest } = fields
   if (value === null) return { ...rest, type: 'null' }
-  if (value !== undefined) {
-    const own = typeof value
-    if (type !== undefined && type !== own && !(type === 'integer' && Number.isInteger(value))) {
-      throw new ContractError(at(path, 'type'), `must be ${JSON.stringify(own)}, as the const is`)
-    }
-    return { ...rest, type: own, const: value }
+  const own = typeof value
+  if (type === own) return fields
+  if (type !== undefined && !(type === 'integer' && Number.isInteger(value))) {
+    throw new ContractError(at(path, 'type'), `must be ${JSON.stringify(own)}, as the const is`)
   }
-  if (Array.isArray(type)) {
-    const notes = Object.entries(rest).filter(([key]) => isNote(key))
-    const constraints = Object.fromEntries(Object.entries(rest).filter(([key]) => !isNote(key)))
-    return {
-      ...Object.fromEntries(notes),
-      anyOf: type.map((each) => (each === 'null' ? { type: each } : { ...constraints, type: each })),
-    }
+  return { ...rest, type: own, const: value }
+}
+
+function unfoldTypes({ type: _, ...rest }: Fields, types: readonly unknown[]): Fields {
+  const notes = Object.entries(rest).filter(([key]) => isNote(key))
+  const constraints = Object.fromEntries(Object.entries(rest).filter(([key]) => !isNote(key)))
+  return {
+    ...Object.fromEntries(notes),
+    anyOf: types.map((type) => (type === 'null' ? { type } : { ...constraints, type })),
   }
-  return fields
 }
 
 const TYPES: Readonly<Record<string, KindName>> = {
@@ -115,7 +121,8 @@ export function kindOf(fields: Fields, path: string): KindName {
   if (type === undefined) {
     const not = fields['not']
     if (not !== undefined) return isFields(not) && Object.keys(not).length === 0 ? 'Never' : 'Not'
-    if (Object.keys(fields).every((key) => isNote(key))) return 'Unknown'
+    // Keywords with an advice of their own are refused by it, one by one.
+    if (Object.keys(fields).every((key) => isNote(key) || Object.hasOwn(INSTEAD, key))) return 'Unknown'
     throw new ContractError(path, 'has no type; write one with Type.…')
   }
   const kind = typeof type === 'string' && Object.hasOwn(TYPES, type) ? TYPES[type] : undefined

@@ -1,9 +1,8 @@
 /** What `$ref` leads to: the `$id`s of a contract, and those of each Type.Module that is imported in it. */
 import { Kind, type TSchema } from '@sinclair/typebox'
-import { canonicalJson } from '../canonical.js'
 import { ContractError } from '../errors.js'
 import { at } from '../plain.js'
-import { keywordsOf, mapParts, namedParts } from './parts.js'
+import { checkedKeywords, eachPart, mapParts, namedParts } from './parts.js'
 
 /** A schema that a `$ref` may lead to. */
 export interface Target {
@@ -43,7 +42,7 @@ export function collectTargets(schema: TSchema, path: string, scope: Scope): voi
       collectTargets(definition, place, inner)
     }
   }
-  mapParts(schema, (part, keyword, name) => collectTargets(part, placeOf(path, keyword, name), scope))
+  eachPart(schema, (part, keyword, name) => collectTargets(part, placeOf(path, keyword, name), scope))
 }
 
 /**
@@ -64,7 +63,7 @@ export function followReferences(schema: TSchema, path: string, scope: Scope): v
     }
     markRecursion(inner)
   }
-  mapParts(schema, (part, keyword, name) => followReferences(part, placeOf(path, keyword, name), scope))
+  eachPart(schema, (part, keyword, name) => followReferences(part, placeOf(path, keyword, name), scope))
 }
 
 /** Finds out which targets of a scope contain themselves, once all their references lead somewhere. */
@@ -104,7 +103,7 @@ function referredTo(schema: TSchema, scope: Scope, through: (keyword: string) =>
     return found === undefined ? [] : [found]
   }
   const found: Target[] = []
-  mapParts(schema, (part, keyword) => {
+  eachPart(schema, (part, keyword) => {
     if (through(keyword)) found.push(...referredTo(part, scope, through))
   })
   return found
@@ -124,8 +123,8 @@ function register(id: string, schema: TSchema, path: string, scope: Scope): void
 
 /** What a schema checks, as text: equal for schemas that differ in annotations only. */
 function shape(schema: TSchema): string {
-  const bare = (part: TSchema): object => ({ ...keywordsOf(part), ...mapParts(part, bare) })
-  return canonicalJson(bare(schema))
+  const bare = (part: TSchema): object => ({ ...checkedKeywords(part), ...mapParts(part, bare) })
+  return JSON.stringify(bare(schema))
 }
 
 const placeOf = (path: string, keyword: string, name?: string | number): string =>

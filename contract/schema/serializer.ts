@@ -1,6 +1,5 @@
 /** Which schemas a compiled serializer does right, and what it is to compile. */
 import { Kind, KindGuard, type TSchema } from '@sinclair/typebox'
-import { canonicalJson } from '../canonical.js'
 import type { ContractDefinition } from '../contract.js'
 import type { JsonObject } from '../plain.js'
 import { resolveSchema } from '../schemas.js'
@@ -63,7 +62,8 @@ function intersectPlan(members: readonly TSchema[]): JsonObject | undefined {
     const properties = planOf(member)?.['properties']
     if (properties === undefined || member[Kind] === 'Union') return undefined
     for (const [name, plan] of Object.entries(properties as Record<string, JsonObject>)) {
-      if (Object.hasOwn(merged, name) && canonicalJson(merged[name]) !== canonicalJson(plan)) return undefined
+      if (Object.hasOwn(merged, name) && JSON.stringify(merged[name]) !== JSON.stringify(plan))
+        return undefined
       merged[name] = plan
     }
   }

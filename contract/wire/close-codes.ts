@@ -94,24 +94,20 @@ export const CLOSE = {
 /** The name of a close code. */
 export type CloseName = keyof typeof CLOSE
 
-/** The codes a client does not come back from, outside the 4000s. RFC 6455 § 7.4.1. */
-const FATAL = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1010, 1015])
+/** The hints of the table, and RFC 6455 § 7.4.1 for the codes that are in no table. */
+const NEVER = [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1015]
+const NOW = [4000, 4002, 4003, 4004]
+const SLOW = [1013, 4005]
 
 /**
- * Whether a client reconnects after a close code: by range in the 4000s, by RFC 6455 below. Codes of
- * neither kind count as a lost connection.
+ * How soon a client comes back after a close code: by range in the 4000s, by RFC 6455 below. Codes of neither kind
+ * count as a lost connection.
  */
-export function reconnects(code: number): boolean {
-  return code >= 4500 && code <= 4999 ? false : !FATAL.has(code)
-}
-
-/** The hints of the table for codes that a client comes back from. */
-const NOW = new Set([4000, 4002, 4003, 4004])
-const SLOW = new Set([1013, 4005])
-
-/** How soon a client comes back after a close code; `'backoff'` for codes in no table that count as a lost connection. */
 export function retryOf(code: number): Retry {
-  if (!reconnects(code)) return 'never'
-  if (NOW.has(code)) return 'now'
-  return SLOW.has(code) ? 'slow' : 'backoff'
+  if ((code >= 4500 && code <= 4999) || NEVER.includes(code)) return 'never'
+  if (NOW.includes(code)) return 'now'
+  return SLOW.includes(code) ? 'slow' : 'backoff'
 }
+
+/** Whether a client reconnects after a close code. */
+export const reconnects = (code: number): boolean => retryOf(code) !== 'never'

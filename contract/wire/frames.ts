@@ -23,8 +23,8 @@ export const MAX_TOKEN = 16_384
 
 type Guard<T> = (value: unknown) => value is T
 
-/** What an element of a frame must be; `optional` where it may be absent or null. */
-export type Field = Guard<unknown> & { readonly optional?: true }
+/** What an element of a frame must be. One that may be absent or null takes `undefined`, no other does. */
+export type Field = Guard<unknown>
 
 // Guards are values that the table names, so that a bundle carries those of the frames it receives and no others.
 const count = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
@@ -45,13 +45,12 @@ const operation = (value: unknown): value is WireOperation =>
 const limits = (value: unknown): value is WireLimits =>
   object(value) && count(value.inFlight) && count(value.bytes) && count(value.heartbeat)
 
+/** Only for the types: nothing has this member. */
 type Optional<T> = Guard<T | null | undefined> & { readonly optional: true }
 
 /* @__NO_SIDE_EFFECTS__ */
-const optional = <T>(is: Guard<T>): Optional<T> => {
-  const guard = (value: unknown): value is T | null | undefined => value == null || is(value)
-  return Object.assign(guard, { optional: true as const })
-}
+const optional = <T>(is: Guard<T>): Optional<T> =>
+  ((value: unknown) => value == null || is(value)) as Optional<T>
 
 /** Who sends a frame. */
 export type Side = 'client' | 'server'
@@ -72,41 +71,42 @@ export interface FrameSpec {
 }
 
 /* @__NO_SIDE_EFFECTS__ */
-const frame = <const T extends number, const S extends Side, const F extends readonly Field[]>(
-  type: T,
-  from: S,
-  ...fields: F
-) => ({ type, from, fields })
+const client = <const T extends number, const F extends readonly Field[]>(type: T, ...fields: F) =>
+  ({ type, from: 'client', fields }) as const
+
+/* @__NO_SIDE_EFFECTS__ */
+const server = <const T extends number, const F extends readonly Field[]>(type: T, ...fields: F) =>
+  ({ type, from: 'server', fields }) as const
 
 /** The frames a client sends. */
 export const CLIENT_FRAMES = {
-  HELLO: frame(1, 'client', text, text, text, texts, optional(token)),
-  CALL: frame(2, 'client', seq, text, value, optional(count), optional(operation)),
-  CANCEL: frame(3, 'client', seq),
-  CREDIT: frame(4, 'client', seq, seq),
-  ANSWER: frame(5, 'client', seq, value, optional(text)),
-  JOIN: frame(6, 'client', seq, text, object, optional(position), optional(count)),
-  LEAVE: frame(7, 'client', seq),
-  PRESENCE: frame(8, 'client', seq, value),
-  TOKEN: frame(9, 'client', token),
-  BEAT: frame(10, 'client'),
+  HELLO: client(1, text, text, text, texts, optional(token)),
+  CALL: client(2, seq, text, value, optional(count), optional(operation)),
+  CANCEL: client(3, seq),
+  CREDIT: client(4, seq, seq),
+  ANSWER: client(5, seq, value, optional(text)),
+  JOIN: client(6, seq, text, object, optional(position), optional(count)),
+  LEAVE: client(7, seq),
+  PRESENCE: client(8, seq, value),
+  TOKEN: client(9, token),
+  BEAT: client(10),
 } as const
 
 /** The frames a server sends. One of the same name as a client's has its own number and an `S_` key. */
 export const SERVER_FRAMES = {
-  WELCOME: frame(17, 'server', text, limits, texts, text, count),
-  ACK: frame(18, 'server', seq, value),
-  FAIL: frame(19, 'server', seq, text, value, optional(count)),
-  ITEM: frame(20, 'server', seq, value),
-  EVENT: frame(21, 'server', text, value, optional(seq)),
-  JOINED: frame(22, 'server', count, text, count, optional(position), optional(text), optional(value)),
-  PUBLICATION: frame(23, 'server', text, text, value, optional(count), optional(count)),
-  S_PRESENCE: frame(24, 'server', text, list, list, list),
-  S_TOKEN: frame(25, 'server', text, optional(count)),
-  S_BEAT: frame(26, 'server'),
-  LEFT: frame(27, 'server', text, text),
-  GOAWAY: frame(28, 'server', text, count),
-  STATE: frame(29, 'server', text),
+  WELCOME: server(17, text, limits, texts, text, count),
+  ACK: server(18, seq, value),
+  FAIL: server(19, seq, text, value, optional(count)),
+  ITEM: server(20, seq, value),
+  EVENT: server(21, text, value, optional(seq)),
+  JOINED: server(22, count, text, count, optional(position), optional(text), optional(value)),
+  PUBLICATION: server(23, text, text, value, optional(count), optional(count)),
+  S_PRESENCE: server(24, text, list, list, list),
+  S_TOKEN: server(25, text, optional(count)),
+  S_BEAT: server(26),
+  LEFT: server(27, text, text),
+  GOAWAY: server(28, text, count),
+  STATE: server(29, text),
 } as const
 
 /** All frames. */

@@ -1,5 +1,7 @@
 export * from './close-codes.js'
 export * from './codec.js'
 export * from './errors.js'
+export * from './features.js'
 export * from './first-flight.js'
 export * from './frames.js'
+export * from './gaps.js'

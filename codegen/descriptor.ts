@@ -1,0 +1,41 @@
+/** What a generated client hands to the runtime: the names of a contract and how each is treated. */
+import type { Contract } from '../contract/contract.js'
+import { indent, literalKey, quote } from './text.js'
+
+/**
+ * The `descriptor` constant of a generated file, a `Descriptor` of `ackord/client`. Const, not annotated: where a name is
+ * `constructor`, TypeScript would take Object's member for its contextual type and widen the delivery to string.
+ */
+export function printDescriptor(contract: Contract): string {
+  const { calls = {}, events = {}, rooms = {} } = contract
+  return `const descriptor = ${record([
+    `name: ${quote(contract.name)}`,
+    `version: ${quote(contract.version)}`,
+    `hash: ${quote(contract.hash)}`,
+    `calls: ${table(calls, (call) => [
+      `delivery: ${quote(call.delivery ?? 'attempt')}`,
+      ...(call.item === undefined ? [] : ['stream: true']),
+    ])}`,
+    `events: ${table(events, (event) => (event.ack === undefined ? [] : ['ack: true']))}`,
+    `rooms: ${table(rooms, (room) => [
+      `events: [${Object.keys(room.events).map(quote).join(', ')}]`,
+      ...(room.presence === undefined ? [] : ['presence: true']),
+    ])}`,
+  ])} as const`
+}
+
+/** Entries in braces, one a line, each with its comma. */
+export const record = (members: readonly string[]): string =>
+  members.length === 0 ? '{}' : `{\n${members.map((each) => `${indent(each)},\n`).join('')}}`
+
+function table<T>(
+  definitions: Readonly<Record<string, T>>,
+  members: (definition: T) => readonly string[],
+): string {
+  return record(
+    Object.entries(definitions).map(([name, definition]) => {
+      const parts = members(definition)
+      return `${literalKey(name)}: ${parts.length === 0 ? '{}' : `{ ${parts.join(', ')} }`}`
+    }),
+  )
+}

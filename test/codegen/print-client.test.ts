@@ -1,0 +1,63 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { printClient } from '../../codegen/print-client.js'
+import { call, contractFromJson, contractToJson, defineContract, Type } from '../../contract/index.js'
+import chat from './contracts/chat.js'
+import empty from './contracts/empty.js'
+import hostile from './contracts/hostile.js'
+import { sink } from './contracts/kitchen-sink.js'
+import many from './contracts/many.js'
+
+const contracts = { chat, empty, hostile, 'kitchen-sink': sink }
+
+describe('a generated client', () => {
+  // UPDATE_EXPECTED=1 writes the expected files anew; read the difference before you commit it.
+  it.each(Object.entries(contracts))('of the contract %s is exactly what is expected', (name, contract) => {
+    const file = new URL(`./expected/${name}.client.ts`, import.meta.url)
+    const text = printClient(contract)
+    if (process.env['UPDATE_EXPECTED'] === '1') writeFileSync(file, text)
+    expect(text).toBe(readFileSync(file, 'utf8'))
+  })
+
+  it.each(Object.entries({ ...contracts, many }))(
+    'of %s is the same from the contract as JSON',
+    (_, contract) => {
+      const read = contractFromJson(JSON.parse(JSON.stringify(contractToJson(contract))))
+      expect(printClient(read)).toBe(printClient(contract))
+    },
+  )
+
+  it('holds no text that hides, and no trailing space', () => {
+    expect(printClient(hostile)).not.toMatch(/[^\n\P{Cc}]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]| $/mu)
+  })
+
+  it('does not depend on how many recursive schemas were made before', () => {
+    const make = () => {
+      const Tree = Type.Recursive((This) => Type.Object({ below: Type.Array(This) }))
+      return defineContract({
+        name: 'trees',
+        version: '1',
+        calls: { get: call({ input: Type.Object({ root: Tree }), ack: Type.Array(Tree) }) },
+      })
+    }
+    const first = printClient(make())
+    expect(printClient(make())).toBe(first)
+    expect(first).toContain('export interface GetInputNode {\n  below: GetInputNode[]\n}')
+    expect(first).toContain('export type GetAck = GetInputNode[]')
+  })
+
+  it('is refused for streams, with the call that is one', () => {
+    const contract = defineContract({
+      name: 'streams',
+      version: '1',
+      calls: { 'log.follow': call({ input: Type.Null(), item: Type.String() }) },
+    })
+    expect(() => printClient(contract)).toThrow('calls["log.follow"]: streams (item) are not generated yet')
+  })
+
+  it('is refused where a $ref leads nowhere', () => {
+    const input = Type.Ref('Nobody')
+    const contract = { name: 'a', version: '1', hash: '0'.repeat(16), calls: { a: { input } } }
+    expect(() => printClient(contract)).toThrow("a $ref leads to 'Nobody'")
+  })
+})
