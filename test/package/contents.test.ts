@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
-import { dirname, join, posix, relative, sep } from 'node:path'
+import { join, posix, relative, sep } from 'node:path'
 import ts from 'typescript'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { repository } from './support/cached.js'
@@ -68,11 +68,9 @@ describe('the package', () => {
       '--no-color',
       '--no-emoji',
     ]
-    const { code, stdout, stderr } = await node([cli, await tarball(), ...options], dirname(await tarball()))
-    expect({ code, printed: `${stdout}${stderr}` }).toEqual({
-      code: 0,
-      printed: expect.stringContaining('No problems found'),
-    })
+    const { code, stdout, stderr } = await node([cli, await tarball(), ...options], repository)
+    // It prints what the profile ignores even where nothing is wrong.
+    expect({ code, problems: code === 0 ? '' : `${stdout}${stderr}` }).toEqual({ code: 0, problems: '' })
   }, 60_000)
 
   it('holds built modules with their types, and texts: no source, test or example', () => {

@@ -69,28 +69,49 @@ describe('the quick start of the README', () => {
     expect(lines.length).toBeLessThan(60)
   })
 
-  it('generates a client, and all of it type-checks', async () => {
-    const generated = await project.run('npx', ['ackord', 'generate', 'contract.ts', '--out', 'chat.client.ts'])
-    expect(generated).toMatchObject({ code: 0 })
-    await project.write({
-      'tsconfig.json': JSON.stringify({
-        compilerOptions: { strict: true, noEmit: true, target: 'es2022', module: 'nodenext', skipLibCheck: true, types: ['node'] },
-        include: ['*.ts'],
-      }),
-    })
-    const checked = await node([compilers['TypeScript 6.0'] ?? '', '-p', '.'], project.directory)
-    expect(checked.stdout).toBe('')
-  }, MINUTES)
+  it(
+    'generates a client, and all of it type-checks',
+    async () => {
+      const generated = await project.run('npx', [
+        'ackord',
+        'generate',
+        'contract.ts',
+        '--out',
+        'chat.client.ts',
+      ])
+      expect(generated).toMatchObject({ code: 0 })
+      await project.write({
+        'tsconfig.json': JSON.stringify({
+          compilerOptions: {
+            strict: true,
+            noEmit: true,
+            target: 'es2022',
+            module: 'nodenext',
+            skipLibCheck: true,
+            types: ['node'],
+          },
+          include: ['*.ts'],
+        }),
+      })
+      const checked = await node([compilers['TypeScript 6.0'] ?? '', '-p', '.'], project.directory)
+      expect(checked.stdout).toBe('')
+    },
+    MINUTES,
+  )
 
-  it('runs: a typed call, an event of a room, a declared error', async () => {
-    const server = await startServer()
-    try {
-      const client = await project.run(process.execPath, ['node_modules/.bin/jiti', 'client.ts'])
-      expect(client.stderr).toBe('')
-      expect(client.stdout.trim().split('\n')).toEqual(['ada: hello', 'closed until 2524608000'])
-      expect(client.code).toBe(0)
-    } finally {
-      server.kill()
-    }
-  }, MINUTES)
+  it(
+    'runs: a typed call, an event of a room, a declared error',
+    async () => {
+      const server = await startServer()
+      try {
+        const client = await project.run(process.execPath, ['node_modules/.bin/jiti', 'client.ts'])
+        expect(client.stderr).toBe('')
+        expect(client.stdout.trim().split('\n')).toEqual(['ada: hello', 'closed until 2524608000'])
+        expect(client.code).toBe(0)
+      } finally {
+        server.kill()
+      }
+    },
+    MINUTES,
+  )
 })
