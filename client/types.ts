@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../contract/clock.js'
 import type { Internal, InvalidInput } from '../contract/wire/errors.js'
+import type { Failure } from './errors.js'
 
 /** How a call is treated offline and when the connection is lost. PROTOCOL.md § Delivery. */
 export type CallDelivery = 'attempt' | 'repeat' | 'once' | 'volatile'
@@ -20,16 +21,6 @@ export interface Descriptor {
 
 /** Declared errors of a call: data by code. */
 export type ErrorMap = object
-
-/** A failed call, as a rejected promise or as `result.error`. An Error with a `code` to narrow by. */
-export interface Failure<Code extends string = string, Data = unknown> extends Error {
-  readonly code: Code
-  readonly data: Data
-  /** Whether the same call may succeed when repeated. */
-  readonly retry: boolean
-  /** Milliseconds to wait before that, where the server said so. */
-  readonly retryAfter: number | undefined
-}
 
 /** The codes that no contract declares and that carry no data. PROTOCOL.md § Errors. */
 export type PlainCode =
@@ -150,7 +141,8 @@ export interface Room<E extends object> {
   subscribe(listener: () => void): () => void
 }
 
-type PayloadIn<E, N extends keyof E> = E[N] extends { readonly payload: infer P } ? P : never
+/** What an event carries. */
+export type PayloadIn<E, N extends keyof E> = E[N] extends { readonly payload: infer P } ? P : never
 type AckIn<E, N extends keyof E> = E[N] extends { readonly ack: infer A } ? A : never
 type Asked<E> = { [N in keyof E & string]: E[N] extends { readonly ack: unknown } ? N : never }[keyof E &
   string]
@@ -227,6 +219,8 @@ export interface Client<Calls extends object, E extends object, Rooms extends ob
 /** The part of a WebSocket that the client uses: the browser's, Node 22's or the `ws` package's. */
 export interface WebSocketLike {
   readonly readyState: number
+  /** Bytes that wait to leave; above 64 KiB volatile calls are dropped. */
+  readonly bufferedAmount?: number
   binaryType: string
   send(data: string | Uint8Array<ArrayBuffer>): void
   close(code?: number, reason?: string): void

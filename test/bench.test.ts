@@ -30,6 +30,7 @@ const row = (scenario: string, peer: string) => ({
   messages: number,
   checked: number,
   generator: spread,
+  others: spread,
 })
 const target = (name: string, goal: number, against: string) => ({
   name,

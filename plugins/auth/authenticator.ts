@@ -1,5 +1,6 @@
 /** From a token to a user, whoever verifies it; every failure is one of three answers. PROTOCOL.md § Tokens. */
 import { randomUUID } from 'node:crypto'
+import { constants } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import { MAX_TOKEN } from '../../contract/wire/index.js'
 import { type Authenticator, type Identity, Refusal, type UpgradeInfo } from '../gateway/index.js'
@@ -13,7 +14,8 @@ export interface Credentials {
 
 /**
  * Returns who connects, or refuses: by returning null, or by a throw. A thrown error whose `statusCode` is 403 is
- * FORBIDDEN; one of 500 and above, or of the system (a database away), is 503; any other is 401.
+ * FORBIDDEN; one of 500 and above, of the system (a database away) or a TimeoutError, or one caused by such, is 503; any
+ * other is 401.
  */
 export type Authenticate<U extends Identity> = (
   credentials: Credentials,
@@ -43,12 +45,32 @@ export const anybody: Authenticator = async () => ({ id: randomUUID() })
 
 function refusalFor(error: unknown, app: FastifyInstance): Refusal {
   if (error instanceof Refusal) return error
-  const { statusCode = 401, syscall } = error as { statusCode?: unknown; syscall?: unknown }
-  if (statusCode === 403) return new Refusal(403, 'FORBIDDEN', 'not allowed here')
-  if ((typeof statusCode === 'number' && statusCode >= 500) || syscall !== undefined) {
+  if (isOutage(error, MAX_CAUSES)) {
     app.log.error({ err: error }, 'ackord: authenticate failed')
     return new Refusal(503, 'UNAVAILABLE', 'authentication is not available now', 5)
   }
   app.log.debug({ err: error }, 'ackord: a token was refused')
-  return new Refusal(401, 'UNAUTHORIZED', 'the token is refused')
+  return Object(error).statusCode === 403
+    ? new Refusal(403, 'FORBIDDEN', 'not allowed here')
+    : new Refusal(401, 'UNAUTHORIZED', 'the token is refused')
+}
+
+/** How far `cause` is followed: an error may be its own. */
+const MAX_CAUSES = 5
+
+interface Failure {
+  readonly statusCode?: unknown
+  readonly syscall?: unknown
+  readonly code?: unknown
+  readonly name?: unknown
+  readonly cause?: unknown
+}
+
+// An AggregateError of several addresses, and what fetch throws, carry no syscall of their own.
+function isOutage(error: unknown, causes: number): boolean {
+  const { statusCode, syscall, code, name, cause }: Failure = Object(error)
+  if (typeof statusCode === 'number') return statusCode >= 500
+  if (syscall !== undefined || name === 'TimeoutError') return true
+  if (typeof code === 'string' && Object.hasOwn(constants.errno, code)) return true
+  return cause !== undefined && causes > 0 && isOutage(cause, causes - 1)
 }

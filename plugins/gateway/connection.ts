@@ -125,18 +125,25 @@ export class Connection implements WriterHost {
       if (this.phase === 'open') this.mount.dispatch(this, frame)
       else this.#beforeOpen(frame, bytes.length)
     } catch (error) {
-      if (error instanceof Violation) {
-        this.close(error.close)
-      } else {
-        this.mount.log.error({ err: error, connection: this.id }, 'ackord: a frame could not be handled')
-        this.close(CLOSE.SERVER_ERROR)
-      }
+      this.#refuse(error)
     }
+  }
+
+  // A frame could not be handled: for a violation that is the client's fault, for anything else ours.
+  #refuse(error: unknown): void {
+    if (error instanceof Violation) {
+      this.close(error.close)
+      return
+    }
+    this.mount.log.error({ err: error, connection: this.id }, 'ackord: a frame could not be handled')
+    this.close(CLOSE.SERVER_ERROR)
   }
 
   #beforeOpen(frame: ClientFrame, bytes: number): void {
     if (this.phase === 'hello') {
       if (frame[0] !== FRAMES.HELLO.type) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+      if (!SESSION.test(frame[1])) throw new Violation(CLOSE.MALFORMED)
+      // Rejects never: what fails on the way closes the connection.
       void this.#open(frame)
       return
     }
@@ -149,7 +156,6 @@ export class Connection implements WriterHost {
 
   async #open(hello: FrameOf<'HELLO'>): Promise<void> {
     const [, session, hash, , , token] = hello
-    if (!SESSION.test(session)) throw new Violation(CLOSE.MALFORMED)
     this.phase = 'opening'
     this.session = session
     try {
@@ -197,8 +203,7 @@ export class Connection implements WriterHost {
       try {
         this.mount.dispatch(this, frame)
       } catch (error) {
-        if (!(error instanceof Violation)) throw error
-        this.close(error.close)
+        this.#refuse(error)
       }
     }
     this.#regulate()
@@ -239,6 +244,11 @@ export class Connection implements WriterHost {
     this.inFlight--
     if (this.#socket.isPaused) this.#regulate()
     if (this.inFlight === 0 && this.mount.gateway.closing) this.mount.gateway.progress(this)
+  }
+
+  /** Nothing is read from the peer for now: too much of it is under way. */
+  get paused(): boolean {
+    return this.#socket.isPaused
   }
 
   // A paused socket is the only brake on a peer: its own TCP window fills.

@@ -49,11 +49,14 @@ export class Heartbeat {
 }
 
 function look(connection: Connection, now: number): void {
+  // Before WELCOME the time of the handshake counts, and nothing may be sent.
+  if (connection.phase !== 'open') return
   if (now >= connection.expiresAt) {
     connection.close(CLOSE.TOKEN_EXPIRED)
     return
   }
-  connection.silentIn = connection.heard ? 0 : connection.silentIn + 1
+  // What we do not read we cannot hear; the calls that keep us from it have their own deadlines.
+  connection.silentIn = connection.heard || connection.paused ? 0 : connection.silentIn + 1
   connection.silentOut = connection.writer.spoke ? 0 : connection.silentOut + 1
   connection.heard = false
   connection.writer.spoke = false

@@ -121,13 +121,19 @@ export class Mount {
     handler(connection, frame as never)
   }
 
-  /** See `Authenticator`. An answer without a usable id is refused as 503: it is ours to mend, not the client's. */
+  /** See `Authenticator`. An answer that cannot be used is refused as 503: it is ours to mend, not the client's. */
   async authenticate(token: string | undefined, upgrade: UpgradeInfo): Promise<Identity> {
     const identity = await this.authenticator(token, upgrade)
-    if (typeof identity.id === 'string' && identity.id.length > 0 && identity.id.length <= 256)
-      return identity
-    this.log.error('ackord: authenticate returned no `id` of 1 to 256 characters')
-    throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now')
+    const { id, expiresAt = Number.POSITIVE_INFINITY } = identity
+    const isId = typeof id === 'string' && id.length > 0 && id.length <= 256
+    if (!isId || typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) {
+      this.log.error(
+        'ackord: authenticate has to return an `id` of 1 to 256 characters, and `expiresAt` in ms or not at all',
+      )
+      throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now')
+    }
+    if (expiresAt <= this.clock.wall()) throw new Refusal(401, 'UNAUTHORIZED', 'the token has expired')
+    return identity
   }
 
   /** An authenticated connection comes in: the session's older one goes, then the hooks see it. Throws to refuse. */
@@ -136,14 +142,17 @@ export class Mount {
     connection.sessionKey = sessionKey(user.id, connection.session)
     if (user.expiresAt !== undefined) {
       connection.expiresAt = this.clock.now() + user.expiresAt - this.clock.wall()
-      if (connection.expiresAt <= this.clock.now())
-        throw new Refusal(401, 'UNAUTHORIZED', 'the token has expired')
+      // It was good when it was checked: the client may come back with a fresh one.
+      if (connection.expiresAt <= this.clock.now()) return connection.close(CLOSE.TOKEN_EXPIRED)
     }
     this.connections.ofSession(connection.sessionKey)?.close(CLOSE.FENCED)
     this.connections.add(connection)
     const { data } = this.definition.options
     if (typeof data === 'function') connection.data = data(user)
-    for (const onConnect of this.#onConnect) await onConnect(connection)
+    for (const onConnect of this.#onConnect) {
+      if (connection.phase === 'closed') return
+      await onConnect(connection)
+    }
   }
 
   /** The first frame of an open connection. PROTOCOL.md § Opening. */

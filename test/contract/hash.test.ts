@@ -107,6 +107,12 @@ describe('the hash stays', () => {
     )
   })
 
+  it('when anything is allowed by a schema instead of by true', () => {
+    expect(around(Type.Object({}, { additionalProperties: Type.Unknown() }))).toBe(
+      around(Type.Object({}, { additionalProperties: true })),
+    )
+  })
+
   it('when a schema is referred to instead of repeated', () => {
     const A = Type.Object({ a: Type.String() }, { $id: 'A' })
     const Module = Type.Module({ A: Type.Object({ a: Type.String() }) })

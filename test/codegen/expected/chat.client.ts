@@ -97,7 +97,7 @@ export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 const descriptor = {
   name: 'chat',
   version: '1.0.0',
-  hash: 'a1c7d9ee5a5c9bcc',
+  hash: 'c0478e105f8db4f6',
   calls: {
     'message.send': { delivery: 'once' },
     'message.list': { delivery: 'repeat' },

@@ -16,7 +16,7 @@ export type Empty = Client<EmptyCalls, EmptyEvents, EmptyRooms>
 const descriptor = {
   name: 'empty',
   version: '0.0.0',
-  hash: '8d75747647e013e8',
+  hash: '8ca27ed8a670d252',
   calls: {},
   events: {},
   rooms: {},

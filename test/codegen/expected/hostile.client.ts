@@ -768,7 +768,7 @@ export type Call2 = Client<Call2Calls, Call2Events, Call2Rooms>
 const descriptor = {
   name: 'call',
   version: '1.0.0 */ \' \u202e',
-  hash: '9c21400e4225bb77',
+  hash: '2a68bfadd6fc08e9',
   calls: {
     'a-b': { delivery: 'attempt' },
     'délivrer': { delivery: 'attempt' },

@@ -206,7 +206,7 @@ export type KitchenSink = Client<KitchenSinkCalls, KitchenSinkEvents, KitchenSin
 const descriptor = {
   name: 'kitchen-sink',
   version: '2.1.0-beta.1',
-  hash: '7366120fbfe6de03',
+  hash: 'd8ea261cb15eac57',
   calls: {
     put: { delivery: 'attempt' },
     id: { delivery: 'attempt' },

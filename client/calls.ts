@@ -1,0 +1,221 @@
+/** Calls by their delivery: sent, queued, sent again, and always settled. PROTOCOL.md § Calls. */
+import { jsonCodec } from '../contract/wire/codec.js'
+import type { FrameOf } from '../contract/wire/frames.js'
+import { createAlarm } from './alarm.js'
+import { delayOf } from './backoff.js'
+import { encode } from './channel.js'
+import type { Link } from './connection.js'
+import { type Failed, Failure, failed, refused } from './errors.js'
+import { createId } from './host.js'
+import type { Settings } from './settings.js'
+import { isClosed, isFinal, type State } from './state.js'
+import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileCall } from './types.js'
+
+/** Refusals after which a queued call is sent again by itself, and after how many it is not. */
+const AGAIN: readonly string[] = ['RATE_LIMITED', 'UNAVAILABLE', 'OVERLOADED']
+const MAX_REFUSALS = 8
+/** The longest time a timer can wait, in ms. */
+const MAX_TIMER = 2 ** 31 - 1
+
+type Outcome = Failed | { readonly ok: true; readonly value: unknown }
+
+/** A call that has not settled. */
+export interface Pending {
+  /** Its operation's number, for 'once'; else 0. */
+  readonly number: number
+  /** As the outbox shows it; `undefined` for a call that is not queued. */
+  entry(): OutboxEntry | undefined
+  cancel(): void
+  /** Sends it if it is its turn. False where the connection has no room for it, nor for any after it. */
+  flush(): boolean
+  down(state: State): void
+}
+
+/** The calls of a client. */
+export interface Calls {
+  /** What the contract's call `name` becomes. */
+  create(name: string, delivery: CallDelivery): Call<unknown, unknown> | VolatileCall<unknown>
+  /** Those that have not settled, in the order they were made. */
+  readonly pending: ReadonlySet<Pending>
+  flush(): void
+  down(state: State): void
+}
+
+const wholeMs = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), MAX_TIMER)
+
+// What is sent is what the input was when it was called. Throws what JSON cannot carry or a server would close for.
+const snapshot = (name: string, input: unknown): unknown =>
+  (jsonCodec.parse(encode([2, 1, name, input ?? null])) as FrameOf<'CALL'>)[3]
+
+/** `changed` is told whenever the outbox looks different. */
+export function createCalls(link: Link, settings: Settings, changed: () => void): Calls {
+  const { clock, random, rules, report } = settings
+  const pending = new Set<Pending>()
+  let producer = ''
+  let ids = 0
+  let numbers = 0
+  // Calls of delivery 'once' run in the order they were made: none overtakes one that has to wait.
+  let blocked = false
+
+  function flush(): void {
+    blocked = false
+    for (const call of pending) if (!call.flush()) return
+  }
+
+  /** The lowest number of an operation that has not settled. */
+  function low(): number {
+    for (const { number } of pending) if (number) return number
+    return 0
+  }
+
+  function refusal(delivery: CallDelivery): PlainCode | undefined {
+    const state = link.get()
+    const closed = isClosed(state)
+    if (delivery === 'attempt' && !isFinal(state) && (closed || state.state === 'waiting')) return 'OFFLINE'
+    if (closed) return 'CLOSED'
+    return pending.size >= settings.entries ? 'QUEUE_FULL' : undefined
+  }
+
+  function start(
+    name: string,
+    delivery: CallDelivery,
+    taken: unknown,
+    { signal, timeout = settings.timeout, ttl = settings.ttl }: CallOptions,
+    resolve: (outcome: Outcome) => void,
+  ): void {
+    if (!signal?.aborted) link.need()
+    const code = signal?.aborted ? 'CANCELLED' : refusal(delivery)
+    if (code) {
+      resolve(failed(name, code))
+      return
+    }
+
+    const once = delivery === 'once'
+    const queued = delivery !== 'attempt'
+    const id = String(++ids)
+    const number = once ? ++numbers : 0
+    producer ||= createId(random)
+    const at = clock.wall()
+    const patience = wholeMs(queued ? ttl : timeout)
+    const expires = clock.now() + patience
+    const deadline = wholeMs(timeout)
+    const alarm = createAlarm(clock)
+    // On this connection, 0 while it is not in flight; whether it may have reached a server; whether a refusal asked to wait.
+    let seq = 0
+    let sent = false
+    let held = false
+    let refusals = 0
+
+    function settle(outcome: Outcome): void {
+      if (!pending.delete(self)) return
+      alarm.stop()
+      signal?.removeEventListener('abort', cancel)
+      if (seq) link.channel.send([3, seq])
+      resolve(outcome)
+      changed()
+    }
+    const give = (code: PlainCode): void => settle(failed(name, code))
+    const cancel = (): void => give('CANCELLED')
+    // The truth about a call of delivery 'once' that may have run is that nobody knows.
+    const giveUp = (code: PlainCode): void => give(once && sent ? 'OUTCOME_UNKNOWN' : code)
+    const expire = (): void => (queued ? giveUp('EXPIRED') : give('TIMEOUT'))
+    const wait = (): void => alarm.set(expires - clock.now(), expire)
+
+    function refuse(frame: FrameOf<'FAIL'>): void {
+      const outcome = refused(name, frame)
+      const pause = outcome.error.retryAfter ?? delayOf(rules, refusals, random())
+      if (
+        !queued ||
+        !AGAIN.includes(frame[2]) ||
+        ++refusals === MAX_REFUSALS ||
+        clock.now() + pause >= expires
+      ) {
+        settle(outcome)
+        return
+      }
+      held = true
+      alarm.set(pause, () => {
+        held = false
+        wait()
+        flush()
+      })
+      changed()
+    }
+
+    const self: Pending = {
+      number,
+      entry: () => (queued ? { id, call: name, input: taken, at, sent: seq !== 0 } : undefined),
+      cancel,
+      flush() {
+        if (seq) return true
+        if (once && sent && link.channel.ledger === false) {
+          give('OUTCOME_UNKNOWN')
+          return true
+        }
+        // Before WELCOME nobody knows whether an operation may be repeated.
+        if (held || (once && (blocked || (sent && !link.channel.ledger)))) {
+          blocked ||= once
+          return true
+        }
+        const given = link.channel.request(
+          (seq) => [2, seq, name, taken, deadline, once ? [producer, number, low(), sent] : null],
+          (answer) => {
+            // A call that was given up keeps its place in flight until its answer comes, as it does on the server.
+            if (!pending.has(self)) return
+            seq = 0
+            if (answer[0] === 19) refuse(answer)
+            else settle({ ok: true, value: answer[2] })
+          },
+        )
+        if (given === 0) return false
+        if (given < 0) give('TOO_LARGE')
+        else {
+          seq = given
+          sent = true
+          alarm.set(deadline, () => give('TIMEOUT'))
+          changed()
+        }
+        return true
+      },
+      down(state) {
+        const inFlight = seq !== 0
+        seq = 0
+        if (!queued) give(inFlight ? 'CONNECTION_LOST' : isFinal(state) ? 'CLOSED' : 'OFFLINE')
+        else if (isClosed(state)) giveUp(inFlight ? 'CONNECTION_LOST' : 'CLOSED')
+        else if (inFlight) {
+          if (once && link.channel.ledger === false) give('OUTCOME_UNKNOWN')
+          else wait()
+          changed()
+        }
+      },
+    }
+    pending.add(self)
+    signal?.addEventListener('abort', cancel)
+    alarm.set(patience, expire)
+    flush()
+    changed()
+  }
+  return {
+    create(name, delivery) {
+      if (delivery === 'volatile') {
+        return (input: unknown): void => {
+          link.need()
+          if (!link.channel.cast(name, snapshot(name, input))) report(new Failure(name, 'TOO_LARGE', null))
+        }
+      }
+      const result = (input: unknown, options: CallOptions = {}): Promise<Outcome> =>
+        new Promise((resolve) => start(name, delivery, snapshot(name, input), options, resolve))
+      const call = async (input: unknown, options?: CallOptions): Promise<unknown> => {
+        const outcome = await result(input, options)
+        if (outcome.ok) return outcome.value
+        throw outcome.error
+      }
+      return Object.assign(call, { result })
+    },
+    pending,
+    flush,
+    down(state) {
+      for (const call of pending) call.down(state)
+    },
+  }
+}

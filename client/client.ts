@@ -1,0 +1,57 @@
+/** Puts the parts of a client together. */
+import { type Calls, createCalls } from './calls.js'
+import { createConnection, type Link } from './connection.js'
+import { type AnyEvents, createEvents } from './events.js'
+import { createOutbox } from './outbox.js'
+import { createRoom } from './room.js'
+import { createRooms, type Rooms } from './rooms.js'
+import { createSettings } from './settings.js'
+import { createTree } from './tree.js'
+import type { Client, ClientOptions, Descriptor } from './types.js'
+
+/**
+ * Makes a client of the contract that `descriptor` describes; generated code calls it with the contract's types. Does
+ * no I/O: the first call, join, listener or `connection.connect()` connects.
+ *
+ * `url` is `ws:`, `wss:`, `http:`, `https:` or, in a browser, a path. A wrong one, or a runtime without a WebSocket, is
+ * told to `onError` at the first attempt, and the connection is then closed.
+ */
+export function createClient<C extends object, E extends object, R extends object>(
+  descriptor: Descriptor,
+  url: string,
+  options: ClientOptions = {},
+): Client<C, E, R> {
+  const settings = createSettings(options)
+  const { report } = settings
+  const link: Link = createConnection(descriptor, url, settings, {
+    receive(frame) {
+      if (frame[0] === 21) events.receive(frame)
+      else if (frame[0] === 23 || frame[0] === 27) rooms.receive(frame)
+    },
+    flush() {
+      if (rooms.flush()) calls.flush()
+    },
+    down(state) {
+      calls.down(state)
+      rooms.down(state)
+    },
+  })
+  const events: AnyEvents = createEvents(link, report)
+  const rooms: Rooms = createRooms(link, settings)
+  const outbox = createOutbox(() => calls.pending, report)
+  const calls: Calls = createCalls(link, settings, outbox.changed)
+
+  const client: Client<object, Record<string, { payload: unknown }>, object> = {
+    calls: createTree(descriptor.calls, (name, { delivery }) => calls.create(name, delivery)),
+    events,
+    rooms: createTree(
+      descriptor.rooms,
+      (name) => (params: unknown) => createRoom(link, rooms, report, name, params),
+    ),
+    connection: link,
+    outbox,
+    close: link.close,
+  }
+  // What the descriptor says and what the types say was generated from one contract.
+  return client as unknown as Client<C, E, R>
+}

@@ -1,0 +1,4 @@
+/** `ackord/client`: what generated clients are made of. Zero dependencies. */
+export { createClient } from './client.js'
+export { Failure } from './errors.js'
+export type * from './types.js'

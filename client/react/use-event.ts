@@ -1,0 +1,33 @@
+import { useEffect, useRef } from 'react'
+import type { Events, PayloadIn, PublicationInfo, Room } from '../types.js'
+
+interface Source {
+  on(name: string, listener: (...args: readonly never[]) => void): () => void
+}
+
+/**
+ * Listens to an event of a room, or of a client outside rooms, while the component is mounted. The handler may be another
+ * one in each render: the newest is called, and nothing is subscribed anew.
+ */
+export function useEvent<E extends object, N extends keyof E & string>(
+  room: Room<E>,
+  name: N,
+  handler: (payload: PayloadIn<E, N>, info: PublicationInfo) => void,
+): void
+export function useEvent<E extends object, N extends keyof E & string>(
+  client: { readonly events: Events<E> },
+  name: N,
+  handler: (payload: PayloadIn<E, N>) => void,
+): void
+export function useEvent(
+  from: Source | { readonly events: Source },
+  name: string,
+  handler: (...args: readonly never[]) => void,
+): void {
+  const newest = useRef(handler)
+  useEffect(() => {
+    newest.current = handler
+  })
+  const source = 'events' in from ? from.events : from
+  useEffect(() => source.on(name, (...args) => newest.current(...args)), [source, name])
+}

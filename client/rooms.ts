@@ -1,0 +1,51 @@
+/** The rooms of a client: one membership each, found by room and params, and by the server's key. */
+import type { FrameOf } from '../contract/wire/frames.js'
+import type { Link } from './connection.js'
+import { createMembership, type Membership } from './membership.js'
+import type { Settings } from './settings.js'
+import type { State } from './state.js'
+import type { JoinOptions } from './types.js'
+
+/** The memberships of a client. */
+export interface Rooms {
+  /** The membership of a room: the one there is, or a new one that starts as `options` say. */
+  find(room: string, params: Record<string, unknown>, options: JoinOptions): Membership
+  receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
+  flush(): boolean
+  down(state: State): void
+}
+
+/** No membership yet. */
+export function createRooms(link: Link, settings: Settings): Rooms {
+  const memberships = new Map<string, Membership>()
+  const byKey = new Map<string, Membership>()
+  return {
+    find(room, params, options) {
+      const id = JSON.stringify([room, Object.entries(params).sort()])
+      const found = memberships.get(id)
+      if (found) return found
+      let key = ''
+      const made = createMembership(link, settings, room, params, options, {
+        joined(given) {
+          key = given
+          byKey.set(key, made)
+        },
+        gone() {
+          memberships.delete(id)
+          byKey.delete(key)
+        },
+      })
+      memberships.set(id, made)
+      return made
+    },
+    // A key that no membership has belongs to a room that the server joined this connection to, or that was just left.
+    receive: (frame) => byKey.get(frame[1])?.receive(frame),
+    flush() {
+      for (const membership of memberships.values()) if (!membership.flush()) return false
+      return true
+    },
+    down(state) {
+      for (const membership of memberships.values()) membership.down(state)
+    },
+  }
+}

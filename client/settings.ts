@@ -1,0 +1,40 @@
+/** The options of a client with their defaults. */
+import { type Clock, systemClock } from '../contract/clock.js'
+import { host, systemRandom } from './host.js'
+import type { Report } from './listeners.js'
+import type { Rules } from './state.js'
+import type { ClientOptions } from './types.js'
+
+/** What every part of a client is handed. Times in ms. */
+export interface Settings {
+  readonly options: ClientOptions
+  readonly rules: Rules
+  readonly timeout: number
+  /** At most this many calls that have not settled. */
+  readonly entries: number
+  readonly ttl: number
+  readonly clock: Clock
+  readonly random: () => number
+  readonly report: Report
+}
+
+/** Fills in the defaults that `ClientOptions` documents. */
+export function createSettings(options: ClientOptions): Settings {
+  const { onError, backoff, outbox } = options
+  const tell = onError ?? host.reportError ?? host.console.error
+  return {
+    options,
+    rules: {
+      base: backoff?.base ?? 500,
+      max: backoff?.max ?? 30_000,
+      connectTimeout: options.connectTimeout ?? 10_000,
+    },
+    timeout: options.timeout ?? 30_000,
+    entries: outbox?.entries ?? 1000,
+    ttl: outbox?.ttl ?? 86_400_000,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    // Told after the turn, so that it can close the client without finding it half-way through a change.
+    report: (error) => queueMicrotask(() => tell(error)),
+  }
+}

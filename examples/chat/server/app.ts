@@ -1,0 +1,49 @@
+/** A Fastify API with a chat in it: one HTTP route, one namespace, one folder of static files. */
+import jwt from '@fastify/jwt'
+import fastifyStatic from '@fastify/static'
+import ackord from 'ackord'
+import { type Static, Type } from 'ackord/contract'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { live } from './live.js'
+import { messageCalls } from './messages.js'
+import { memoryStore } from './store.js'
+
+/** What start.ts decides. */
+export interface AppOptions {
+  /** Signs the tokens. */
+  readonly secret: string
+  /** The folder of the built page. */
+  readonly page: URL
+  readonly logLevel: string
+}
+
+const SignIn = Type.Object({ name: Type.String({ minLength: 1, maxLength: 32, pattern: '^\\S(.*\\S)?$' }) })
+
+/** Builds the app; it does not listen yet. */
+export async function buildApp({ secret, page, logLevel }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({ logger: { level: logLevel } })
+  await app.register(jwt, { secret })
+  await app.register(ackord)
+  await app.register(
+    live.plugin({
+      calls: messageCalls(memoryStore()),
+      rooms: { channel: { join: () => true } },
+    }),
+  )
+
+  // Anybody may be anybody here: it is the one thing of this example not to copy.
+  app.post<{ Body: Static<typeof SignIn> }>('/sign-in', { schema: { body: SignIn } }, ({ body }) => ({
+    token: app.jwt.sign({ sub: body.name }, { expiresIn: '1h' }),
+  }))
+
+  await app.register(fastifyStatic, {
+    root: page,
+    setHeaders: (reply) => {
+      reply.header(
+        'content-security-policy',
+        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+      )
+    },
+  })
+  return app
+}

@@ -1,0 +1,40 @@
+/** What the tests of authentication share: one token, brought in each of the ways a token can come. */
+import { type ConnectOptions, connect, UpgradeRefused } from '../support/raw-client.js'
+import { contract, type TestServer } from '../support/server.js'
+
+/** A token as it is put into `Sec-WebSocket-Protocol`. */
+export const asSubprotocol = (token: string): string =>
+  `ackord.token.${Buffer.from(token).toString('base64url')}`
+
+/** HELLO, with a token or without. */
+export const hello = (token?: string): readonly unknown[] => [1, 's', contract.hash, '1.0.0', [], token]
+
+/** The ways that need no plugin. */
+export const ways: Readonly<
+  Record<string, (token: string) => ConnectOptions & { readonly inHello?: string }>
+> = {
+  'the Authorization header': (token) => ({ headers: { authorization: `Bearer ${token}` } }),
+  'a subprotocol': (token) => ({ protocols: [asSubprotocol(token), 'ackord.v1.json'] }),
+  HELLO: (token) => ({ inHello: token }),
+}
+
+/** Connects and says HELLO: the first frame's number, the status of a refused upgrade, or the code of the close. */
+export async function outcome(
+  server: TestServer,
+  options: ConnectOptions & { readonly inHello?: string } = {},
+): Promise<number> {
+  const { inHello, ...connectOptions } = options
+  try {
+    const client = await connect(server.url, connectOptions)
+    client.send(hello(inHello))
+    const first = client.next().then(([type]) => Number(type))
+    return await Promise.any([first, client.closed().then(({ code }) => code)])
+  } catch (error) {
+    if (error instanceof UpgradeRefused) return error.status
+    throw error
+  }
+}
+
+/** Who is connected. */
+export const users = (server: TestServer): string[] =>
+  [...server.live.connections()].map(({ user }) => user.id)

@@ -1,0 +1,95 @@
+/** ackord with all that is on by default: token checked, schemas both ways, bounded and grouped writes. */
+import { fromRoot, listen } from '../harness/peer.mjs'
+
+/** @import { Dialect } from '../harness/peer.mjs' */
+
+const TOKEN = 'bench'
+const PARAMS = { channelId: 'general' }
+
+/** Fastify with the contract of both parts mounted. The package is imported as it is published: built. */
+async function start() {
+  const { ackord, namespace } = await import('../../../dist/plugins/index.js')
+  const live = namespace(await contract(), {
+    path: '/bench',
+    authenticate: async ({ token }) => {
+      if (token !== TOKEN) throw new Error('not the token of the bench')
+      return { id: 'load-generator' }
+    },
+  })
+  const app = fromRoot('fastify').default()
+  await app.register(ackord)
+  await app.register(
+    live.plugin({
+      calls: { 'message.echo': async (message) => message },
+      rooms: { channel: { join: ({ channelId }) => channelId === PARAMS.channelId } },
+    }),
+  )
+  await app.ready()
+  return { port: await listen(app.server), live: app.ackord(live) }
+}
+
+async function contract() {
+  const { call, defineContract, event, room, Type } = await import('../../../dist/contract/index.js')
+  const id = Type.Integer()
+  const from = Type.String({ maxLength: 64 })
+  const text = Type.String({ minLength: 1, maxLength: 2000 })
+  const at = Type.Integer()
+  const message = Type.Object({ id, channelId: Type.String({ maxLength: 64 }), from, text, at })
+  const post = Type.Object({ id, from, text, at, edited: Type.Boolean(), likes: Type.Integer() })
+  return defineContract({
+    name: 'bench',
+    version: '1.0.0',
+    calls: { 'message.echo': call({ input: message, ack: message, delivery: 'attempt' }) },
+    rooms: {
+      channel: room({
+        params: Type.Object({ channelId: Type.String() }),
+        events: { posted: event({ payload: post, delivery: 'volatile' }) },
+      }),
+    },
+  })
+}
+
+/** Opens with HELLO and, where there is one, a JOIN. PROTOCOL.md § Opening. @param {string[]} [join] @returns {Dialect} */
+const dialect = (join = []) => ({
+  path: '/bench',
+  headers: { Authorization: `Bearer ${TOKEN}`, 'Sec-WebSocket-Protocol': 'ackord.v1.json' },
+  heartbeats: { '[26]': '[10]' },
+  open(text, index) {
+    if (text === undefined) {
+      return { send: [JSON.stringify([1, `bench-${process.pid}-${index}`, 'bench', '1.0.0', []]), ...join] }
+    }
+    return { open: JSON.parse(text)[0] === (join.length > 0 ? 22 : 17) }
+  },
+})
+
+/** @type {import('../harness/peer.mjs').Peer} */
+export default {
+  name: 'ackord',
+  build: true,
+  rpc: {
+    serve: start,
+    dialect: {
+      ...dialect(),
+      request: (id, message) => JSON.stringify([2, id, 'message.echo', message]),
+      idAt: '[18,'.length,
+      answer(text) {
+        const [type, id, value] = JSON.parse(text)
+        return type === 18 ? { id, value } : undefined
+      },
+    },
+  },
+  fanout: {
+    async serve() {
+      const { port, live } = await start()
+      const general = live.room.channel(PARAMS)
+      return { port, publish: (payload) => void general.publish('posted', payload) }
+    },
+    dialect: {
+      ...dialect([JSON.stringify([6, 1, 'channel', PARAMS])]),
+      publication(text) {
+        const [type, , event, value] = JSON.parse(text)
+        return type === 23 && event === 'posted' ? { id: value.id, value } : undefined
+      },
+    },
+  },
+}

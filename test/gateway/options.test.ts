@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { type AckordOptions, ackord } from '../../plugins/index.js'
+import { makeApp, mountTiny } from './support.js'
+
+describe('options', () => {
+  const bounds = {
+    maxPayload: [1024, 16_777_216],
+    maxBuffered: [65_536, 67_108_864],
+    inFlight: [1, 10_000],
+    heartbeat: [1000, 300_000],
+    callTimeout: [1, 3_600_000],
+    maxRooms: [1, 100_000],
+    handshakeTimeout: [100, 60_000],
+    grace: [0, 300_000],
+  } as const
+
+  const start = async (options: AckordOptions): Promise<unknown> => {
+    const { app } = makeApp()
+    try {
+      await app.register(ackord, options)
+      await app.register(mountTiny())
+      await app.ready()
+    } catch (error) {
+      return error
+    }
+    return 'started'
+  }
+
+  it('are taken at their bounds and refused beyond, by name', async () => {
+    for (const [name, [least, most]] of Object.entries(bounds)) {
+      for (const value of [least, most])
+        expect([name, await start({ [name]: value })]).toEqual([name, 'started'])
+      for (const value of [least - 1, most + 1, least + 0.5, Number.NaN, '1000', null]) {
+        expect(await start({ [name]: value })).toMatchObject({
+          code: 'ACKORD_INVALID_OPTION',
+          message: expect.stringContaining(name),
+        })
+      }
+    }
+  })
+
+  it('name origins as browsers send them, or the app does not start', async () => {
+    const wrong = [
+      'https://app.example.com/',
+      'https://app.example.com/path',
+      'https://app.example.com:443',
+      'HTTPS://app.example.com',
+      'app.example.com',
+      '*',
+      'null',
+      '',
+    ]
+    for (const origin of wrong) {
+      expect(await start({ allowedOrigins: [origin] })).toMatchObject({
+        code: 'ACKORD_INVALID_OPTION',
+        message: expect.stringContaining(JSON.stringify(origin)),
+      })
+    }
+  })
+})
