@@ -58,21 +58,27 @@ export type Result<A, E extends ErrorMap> =
 export interface CallOptions {
   /** Gives up (`CANCELLED`) when aborted; the server's handler sees its own signal abort. */
   readonly signal?: AbortSignal
-  /** Milliseconds until `TIMEOUT` once sent; default the client's `timeout`. */
+  /**
+   * Milliseconds until `TIMEOUT`, from each time it is sent; of delivery `attempt` also from the call until it is sent.
+   * Default the client's `timeout`.
+   */
   readonly timeout?: number
   /** Milliseconds a queued call may wait for a connection until `EXPIRED`; default the client's `outbox.ttl`. */
   readonly ttl?: number
 }
 
-/** A call with an ack. */
+/**
+ * A call with an ack. Its input is taken as it is when called. Rejects with a TypeError what JSON cannot carry: the one way
+ * to fail that is no `CallFailure`.
+ */
 export interface Call<I, A, E extends ErrorMap = Record<never, never>> {
   /** Resolves with the ack; rejects with a `CallFailure`. */
   (input: I, options?: CallOptions): Promise<A>
-  /** Never rejects. */
+  /** Resolves with the ack or the failure. */
   result(input: I, options?: CallOptions): Promise<Result<A, E>>
 }
 
-/** A call without an ack: sent when there is a connection, dropped otherwise. */
+/** A call without an ack: sent when there is a connection that can take it, dropped otherwise. Too large: told to `onError`. */
 export type VolatileCall<I> = (input: I) => void
 
 /** A place in a room's log; store it with your own state and hand it to `join({ since })`. */
@@ -115,29 +121,39 @@ export interface JoinOptions {
   readonly last?: number
 }
 
-/** Where a room handle stands. */
+/** Where a room handle stands. `joining` also while a membership waits for the next connection. */
 export type RoomState = 'out' | 'joining' | 'joined'
 
 /** The events of a room or a contract: payload, and the ack where the server asks for one. */
 export type EventMap = Readonly<Record<string, { readonly payload: unknown; readonly ack?: unknown }>>
 
-/** A handle on a room. Making one does no I/O; membership is shared and counted by handle. */
+/**
+ * A handle on a room. Making one does no I/O; membership is shared and counted by handle. A handle hears what comes while it
+ * holds the membership itself. One that joins a room in which another handle is already gets no replay of its own.
+ */
 export interface Room<E extends object> {
   /** Listens; returns what stops listening. */
   on<N extends keyof E & string>(
     name: N,
     listener: (payload: PayloadIn<E, N>, info: PublicationInfo) => void,
   ): () => void
-  /** Told before anything else when events may be missing; publications wait (bounded) until it settles. */
+  /**
+   * Told before anything else when events may be missing. Publications wait until the promises of all listeners have
+   * settled: 1,000 of them; beyond, they are dropped and the gap is told again as `tooMany`.
+   */
   onGap(listener: (reason: GapReason) => void | Promise<void>): () => void
-  /** Told when the membership ended from the other side. */
+  /** Told when the membership ended from the other side. Not by `leave` or `close`. */
   onLeft(listener: (reason: LeftReason) => void): () => void
-  /** Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer. */
+  /**
+   * Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer.
+   * `options` count where no other handle is in. Settles with the answer, or `TIMEOUT`, `CANCELLED` by `leave`, `CLOSED`; while
+   * there is no connection it waits for one. Never rejects.
+   */
   join(options?: JoinOptions): Promise<Joined>
   /** Ends this handle's membership; the room is left with its last handle. Harmless without a join. */
   leave(): void
   readonly state: RoomState
-  /** Told of each change of `state`. */
+  /** Told after `state` has changed, once for all changes of a turn. */
   subscribe(listener: () => void): () => void
 }
 
@@ -149,7 +165,7 @@ type Asked<E> = { [N in keyof E & string]: E[N] extends { readonly ack: unknown 
 
 /** Events outside rooms. */
 export interface Events<E extends object> {
-  /** Listens; returns what stops listening. */
+  /** Listens; returns what stops listening. A listener that throws is told to `onError`; the others are told all the same. */
   on<N extends keyof E & string>(name: N, listener: (payload: PayloadIn<E, N>) => void): () => void
   /** Answers what the server asks. One handler a name: a second one throws. A throw of the handler reaches the server as `failed`. */
   handle<N extends Asked<E>>(
@@ -158,15 +174,18 @@ export interface Events<E extends object> {
   ): () => void
 }
 
-/** The connection's states. `waiting`: for the next attempt. `closed`: for good. */
+/**
+ * The connection's states. `open`: WELCOME came. `waiting`: for the next attempt. `closed`: nothing connects by itself any more;
+ * after a final close code `connect()` starts afresh, after `close()` nothing does.
+ */
 export type ConnectionState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closing' | 'closed'
 
 /** An immutable picture of the connection. */
 export interface ConnectionSnapshot {
   readonly state: ConnectionState
-  /** Failed attempts since the connection was last stable. */
+  /** Lost connections and failed attempts since a connection was last stable: open for 10 s. */
   readonly attempt: number
-  /** Milliseconds from now until the next attempt, when this picture was taken; `undefined` unless waiting. */
+  /** Milliseconds until the next attempt from when this picture was taken; `undefined` unless waiting. */
   readonly retryIn: number | undefined
   /** Why the last connection ended. */
   readonly closed: { readonly code: number; readonly reason: string } | undefined
@@ -177,8 +196,9 @@ export interface Connection {
   readonly state: ConnectionState
   /** The newest picture; the same object until something changes. */
   get(): ConnectionSnapshot
+  /** Told after a change, once for all changes of a turn. */
   subscribe(listener: () => void): () => void
-  /** Connects now: from `idle`, or instead of waiting. Calls, joins and listeners connect by themselves. */
+  /** Connects now: from `idle`, instead of waiting, or afresh after a final close code. Calls, joins and `events` connect from `idle`. */
   connect(): void
 }
 
@@ -193,7 +213,7 @@ export interface OutboxEntry {
   readonly sent: boolean
 }
 
-/** Calls that wait for a connection or an ack. */
+/** The calls of delivery `repeat` and `once` that wait for a connection or an ack. */
 export interface Outbox {
   readonly size: number
   /** In order; the same array until something changes. */
@@ -202,6 +222,7 @@ export interface Outbox {
   cancel(id: string): boolean
   /** Takes all back. */
   clear(): void
+  /** Told after a change, once for all changes of a turn. */
   subscribe(listener: () => void): () => void
 }
 
@@ -212,7 +233,7 @@ export interface Client<Calls extends object, E extends object, Rooms extends ob
   readonly rooms: Rooms
   readonly connection: Connection
   readonly outbox: Outbox
-  /** Ends for good: rooms are left, waiting calls fail with `CLOSED`. Safe to repeat. */
+  /** Ends for good: rooms are left, calls that wait fail with `CLOSED`, those in flight as when the connection is lost. Safe to repeat. */
   close(): void
 }
 
@@ -235,22 +256,31 @@ export type WebSocketClass = new (url: string, protocols: string[]) => WebSocket
 
 /** Options of a generated client. */
 export interface ClientOptions {
-  /** Asked for each connection, and again before the token ends. Absent: the upgrade's cookies decide. */
+  /**
+   * Asked for each connection, and again when the server wants a fresh one. A throw counts as a failed attempt and is told to
+   * `onError`. Absent: the upgrade's cookies decide.
+   */
   readonly token?: () => string | Promise<string>
   /** Default: the global one; Node 20 has none (`import { WebSocket } from 'ws'`). */
   readonly WebSocket?: WebSocketClass
-  /** Milliseconds an attempt may take from the socket to WELCOME. Default 10,000. */
+  /** Milliseconds an attempt may take, from asking for the token to WELCOME. Default 10,000. */
   readonly connectTimeout?: number
-  /** Milliseconds a sent call may wait for its ack. Default 30,000. */
+  /** Milliseconds a call or join may wait for its answer. Default 30,000. */
   readonly timeout?: number
-  /** Full jitter between 0 and `base · 2^attempt`, at most `max`. Default 500 and 30,000 ms. */
+  /** Full jitter between 0 and `base · 2^failures`, at most `max`. Default 500 and 30,000 ms. */
   readonly backoff?: { readonly base?: number; readonly max?: number }
-  /** At most this many queued calls (`QUEUE_FULL`), each for at most `ttl` ms (`EXPIRED`). Default 1,000 and 24 h. */
+  /**
+   * At most this many calls that have not settled, of every delivery but `volatile` (`QUEUE_FULL`); queued ones for at most `ttl` ms
+   * (`EXPIRED`; `OUTCOME_UNKNOWN` for a `once` call that was sent). Default 1,000 and 24 h, at most 24 days.
+   */
   readonly outbox?: { readonly entries?: number; readonly ttl?: number }
-  /** Told of what no promise can carry: a listener that threw. Default: `reportError` where there is one, else the console. */
+  /**
+   * Told of what no promise can carry: a listener or `token` that threw, an address that is none. After the turn. Default:
+   * `reportError` where there is one, else the console.
+   */
   readonly onError?: (error: unknown) => void
   /** For tests. */
   readonly clock?: Clock
-  /** For tests: 0 ≤ n < 1. */
+  /** For tests: 0 ≤ n < 1. Default: the runtime's cryptographic one, as ids are made of it. */
   readonly random?: () => number
 }

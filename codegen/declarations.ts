@@ -1,4 +1,5 @@
 /** The named types of a generated file: one for each `$id`, and one for each place where a schema stands. */
+import { ContractError } from '../contract/errors.js'
 import { type Names, nameOfId } from './identifiers.js'
 import { isSchema, type JsonSchema, remarks, subschemas } from './json-schema.js'
 import { block, bodyOf, type Naming, type TypeText, typeOf } from './schema-to-type.js'
@@ -92,7 +93,7 @@ function createScope(outer?: Naming): Scope {
       const name = names.get(id)
       if (name !== undefined) return name
       if (outer !== undefined) return outer.of(id)
-      throw new Error(`a $ref leads to '${id}', and no schema of the contract has this $id`)
+      throw new ContractError(`$ref '${id}'`, 'no schema of the contract has this $id')
     },
     within(definitions) {
       const key = JSON.stringify(definitions)

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Contract } from '../contract/contract.js'
+import { ContractError } from '../contract/errors.js'
 import type { Command, Io } from './commands.js'
 import { CliError } from './errors.js'
 import { loadContract } from './load.js'
@@ -79,7 +80,7 @@ function print(file: string, contract: Contract): string {
   try {
     return printClient(contract)
   } catch (error) {
-    throw new CliError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+    throw error instanceof ContractError ? new CliError(`${file}: ${error.message}`) : error
   }
 }
 

@@ -6,6 +6,8 @@ import type {
   EventDefinition,
   RoomDefinition,
 } from '../contract/contract.js'
+import { ContractError } from '../contract/errors.js'
+import { at } from '../contract/plain.js'
 import { createDeclarations, type Declarations, interfaceOf } from './declarations.js'
 import { printDescriptor, record } from './descriptor.js'
 import { createNames, pascalCase } from './identifiers.js'
@@ -47,7 +49,7 @@ const reserved = [
   ...['WeakMap', 'WeakSet', 'createClient', 'descriptor'],
 ]
 
-/** The text of a contract's client; the same contract gives the same text. Throws for what is not generated yet. */
+/** The text of a contract's client; the same contract gives the same text. Throws a ContractError for what is not generated yet. */
 export function printClient(contract: Contract): string {
   const { calls = {}, events = {}, rooms = {} } = contract
   const names = createNames(reserved)
@@ -84,7 +86,8 @@ interface Leaf {
 }
 
 function callLeaf(name: string, call: CallDefinition, types: Declarations): Leaf {
-  if (call.item !== undefined) throw new Error(`calls["${name}"]: streams (item) are not generated yet`)
+  if (call.item !== undefined)
+    throw new ContractError(at('calls', name), 'streams (item) are not generated yet')
   const place = pascalCase(name)
   const leaf = { path: name.split('.'), about: comment([call.description ?? '']) }
   const input = types.declare(`${place}Input`, call.input)

@@ -85,6 +85,12 @@ describe('the bench', { timeout: 120_000 }, () => {
     )
   })
 
+  it('says which peer there is not', async () => {
+    const { code, last } = await run('rpc', '--against', 'framed')
+    expect(code).toBe(1)
+    expect(last).toMatchObject({ ok: false, why: ['framed is no peer of rpc'], rows: [] })
+  })
+
   it('refuses a command line that makes no sense', async () => {
     const child = spawn(process.execPath, [bench, 'rpc', '--rounds', '0'])
     const exit = new Promise<number | null>((resolve) => child.once('exit', resolve))

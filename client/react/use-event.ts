@@ -1,8 +1,9 @@
 import { useEffect, useRef } from 'react'
 import type { Events, PayloadIn, PublicationInfo, Room } from '../types.js'
 
+/** What both have in common; the overloads say what goes with what. */
 interface Source {
-  on(name: string, listener: (...args: readonly never[]) => void): () => void
+  on(name: never, listener: never): () => void
 }
 
 /**
@@ -22,12 +23,15 @@ export function useEvent<E extends object, N extends keyof E & string>(
 export function useEvent(
   from: Source | { readonly events: Source },
   name: string,
-  handler: (...args: readonly never[]) => void,
+  handler: (...args: never[]) => void,
 ): void {
   const newest = useRef(handler)
   useEffect(() => {
     newest.current = handler
   })
   const source = 'events' in from ? from.events : from
-  useEffect(() => source.on(name, (...args) => newest.current(...args)), [source, name])
+  useEffect(() => {
+    const listener = (...args: never[]): void => newest.current(...args)
+    return source.on(name as never, listener as never)
+  }, [source, name])
 }

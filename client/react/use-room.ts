@@ -26,7 +26,7 @@ export function useRoom<P, E extends object>(
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key is the value of the params.
   const room = useMemo(() => factory(params), [factory, key])
   const [answer, setAnswer] = useState<{ readonly room: object; readonly joined: Joined }>()
-  const state = useSyncExternalStore(
+  const state = useSyncExternalStore<RoomState>(
     room.subscribe,
     () => room.state,
     () => 'out',

@@ -121,10 +121,14 @@ function register(id: string, schema: TSchema, path: string, scope: Scope): void
   }
 }
 
+const shapes = new WeakMap<TSchema, string>()
+
 /** What a schema checks, as text: equal for schemas that differ in annotations only. */
 function shape(schema: TSchema): string {
   const bare = (part: TSchema): object => ({ ...checkedKeywords(part), ...mapParts(part, bare) })
-  return JSON.stringify(bare(schema))
+  const text = shapes.get(schema) ?? JSON.stringify(bare(schema))
+  shapes.set(schema, text)
+  return text
 }
 
 const placeOf = (path: string, keyword: string, name?: string | number): string =>

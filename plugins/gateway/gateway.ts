@@ -13,6 +13,9 @@ import { type AckordOptions, bounded, clockOf } from './options.js'
 import { Timeouts } from './timeouts.js'
 import { Turn } from './turn.js'
 
+/** How much of the grace time calls in flight may take; the rest is for the closing handshakes. */
+const CALLS_SHARE = 0.8
+
 /** One per app. */
 export class Gateway {
   readonly options: AckordOptions
@@ -102,9 +105,10 @@ export class Gateway {
       for (const result of results) if (result.status === 'rejected') onError(result.reason)
     })
     for (const connection of this.sockets) if (connection.inFlight > 0) this.#busy.add(connection)
-    await this.#within(() => this.#busy.size === 0, hooks)
+    const end = this.clock.now() + this.#grace
+    await this.#within(this.#grace * CALLS_SHARE, () => this.#busy.size === 0, hooks)
     for (const connection of this.sockets) connection.close(CLOSE.RESTART)
-    await this.#within(() => this.sockets.size === 0)
+    await this.#within(end - this.clock.now(), () => this.sockets.size === 0)
     for (const connection of this.sockets) connection.terminate()
     for (const heartbeat of this.#heartbeats.values()) heartbeat.stop()
   }
@@ -115,11 +119,11 @@ export class Gateway {
     this.#wake?.()
   }
 
-  // Waits until `done` and `also`, or the grace time is over.
-  async #within(done: () => boolean, also?: Promise<unknown>): Promise<void> {
+  // Waits until `done` and `also`, or so many milliseconds are over.
+  async #within(ms: number, done: () => boolean, also?: Promise<unknown>): Promise<void> {
     let timer: Timer | undefined
     const late = new Promise<void>((resolve) => {
-      timer = this.clock.setTimeout(resolve, this.#grace)
+      timer = this.clock.setTimeout(resolve, ms)
     })
     const reached = new Promise<void>((resolve) => {
       this.#wake = () => done() && resolve()

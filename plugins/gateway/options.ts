@@ -26,7 +26,10 @@ export interface Settings {
 export interface AckordOptions extends Settings {
   /** Milliseconds an upgrade may wait for its 101, and from there for a HELLO with a valid token. Default 5,000; 100 to 60,000. */
   readonly handshakeTimeout?: number
-  /** Milliseconds `app.close()` waits for calls in flight before it ends connections. Default 5,000; 0 to 300,000. */
+  /**
+   * Milliseconds within which `app.close()` ends all connections: four fifths for calls in flight, the rest for closing handshakes.
+   * Default 5,000; 0 to 300,000.
+   */
   readonly grace?: number
   /** For tests: time. */
   readonly clock?: Clock

@@ -1,8 +1,7 @@
 /** `npm run bench -- SUITE`: measures ackord beside others. README.md says how to read the figures. */
 import { parseArgs } from 'node:util'
-import { prepare } from './harness/prepare.mjs'
 import { report } from './harness/report.mjs'
-import { peersOf, runSuite } from './harness/suite.mjs'
+import { runSuite } from './harness/suite.mjs'
 import fanout from './suites/fanout.mjs'
 import rpc from './suites/rpc.mjs'
 
@@ -60,7 +59,6 @@ async function main() {
     return
   }
   const { suite, json, ...run } = given
-  await prepare(suite.name, peersOf(suite, run.against), progress)
   const result = await runSuite(suite, run, progress)
   if (json) {
     progress(report(result))

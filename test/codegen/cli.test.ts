@@ -301,7 +301,7 @@ describe('a contract that cannot be loaded', () => {
       'a.ts',
       "import { call, defineContract, Type } from 'ackord/contract'\n" +
         "export default defineContract({ name: 'a', version: '1', calls: { s: call({ input: Type.Null(), item: Type.Null() }) } })\n",
-      /^ackord: a\.ts: calls\["s"\]: streams \(item\) are not generated yet\n$/,
+      /^ackord: a\.ts: calls\.s: streams \(item\) are not generated yet\n$/,
     ],
   ])('%s with %j says where and why', async (name, text, message) => {
     if (text !== undefined) await write(name, text)

@@ -1,7 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { printClient } from '../../codegen/print-client.js'
-import { call, contractFromJson, contractToJson, defineContract, Type } from '../../contract/index.js'
+import {
+  type Contract,
+  call,
+  contractFromJson,
+  contractToJson,
+  defineContract,
+  Type,
+} from '../../contract/index.js'
 import chat from './contracts/chat.js'
 import empty from './contracts/empty.js'
 import hostile from './contracts/hostile.js'
@@ -24,6 +32,37 @@ describe('a generated client', () => {
     (_, contract) => {
       const read = contractFromJson(JSON.parse(JSON.stringify(contractToJson(contract))))
       expect(printClient(read)).toBe(printClient(contract))
+    },
+  )
+
+  it.each(Object.entries({ ...contracts, many }))(
+    'of %s hands the names of the contract to the runtime as they are',
+    async (_, contract) => {
+      const stub = 'data:text/javascript,export const createClient = (...given) => given'
+      const script = ts.transpile(printClient(contract).replace('ackord/client', stub), {
+        target: ts.ScriptTarget.ES2022,
+      })
+      const module: object = await import(`data:text/javascript,${encodeURIComponent(script)}`)
+      const [[name, create] = [], ...others] = Object.entries(module)
+      expect(others).toEqual([])
+      expect(name).toMatch(/^create[A-Z]/)
+
+      const { name: named, version, hash, calls = {}, events = {}, rooms = {} }: Contract = contract
+      const mapped = <T, U>(map: Readonly<Record<string, T>>, change: (value: T) => U) =>
+        Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]))
+      expect(create('wss://example.com', { timeout: 1 })).toEqual([
+        {
+          ...{ name: named, version, hash },
+          calls: mapped(calls, ({ delivery = 'attempt' }) => ({ delivery })),
+          events: mapped(events, ({ ack }) => (ack ? { ack: true } : {})),
+          rooms: mapped(rooms, ({ events: inside, presence }) => ({
+            events: Object.keys(inside),
+            ...(presence && { presence: true }),
+          })),
+        },
+        'wss://example.com',
+        { timeout: 1 },
+      ])
     },
   )
 
@@ -58,6 +97,6 @@ describe('a generated client', () => {
   it('is refused where a $ref leads nowhere', () => {
     const input = Type.Ref('Nobody')
     const contract = { name: 'a', version: '1', hash: '0'.repeat(16), calls: { a: { input } } }
-    expect(() => printClient(contract)).toThrow("a $ref leads to 'Nobody'")
+    expect(() => printClient(contract)).toThrow("$ref 'Nobody': no schema")
   })
 })

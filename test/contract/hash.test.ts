@@ -107,6 +107,15 @@ describe('the hash stays', () => {
     )
   })
 
+  it('whatever the order of several calls, events, rooms and errors', () => {
+    const errors = { A: Type.Null(), B: Type.Boolean() }
+    const more = { ...call, errors }
+    const turned = { ...call, errors: { B: errors.B, A: errors.A } }
+    const one = { calls: { a: call, b: more }, events: { e: event, f: event }, rooms: { r: room, s: room } }
+    const two = { calls: { b: turned, a: call }, events: { f: event, e: event }, rooms: { s: room, r: room } }
+    expect(hash(one)).toBe(hash(two))
+  })
+
   it('when anything is allowed by a schema instead of by true', () => {
     expect(around(Type.Object({}, { additionalProperties: Type.Unknown() }))).toBe(
       around(Type.Object({}, { additionalProperties: true })),
@@ -193,6 +202,12 @@ describe('the hash changes', () => {
       expect([title, seen.get(value)]).toEqual([title, undefined])
       seen.set(value, title)
     }
+  })
+
+  it('with the key by which the newest is kept', () => {
+    const payload = Type.Object({ id: Type.String(), at: Type.Integer() })
+    const kept = (key: string) => withRoom({ events: { e: { payload, delivery: 'latest', key } } })
+    expect(kept('id')).not.toBe(kept('at'))
   })
 
   it('with letters that other hashes confuse', () => {

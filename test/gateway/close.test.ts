@@ -27,7 +27,10 @@ async function serve(options: ServerOptions = {}) {
 }
 
 async function expectNothingLeft({ app, gateway }: Pick<TestServer, 'app' | 'gateway'>): Promise<void> {
-  expect([gateway.upgrades.size, gateway.handshakes.size, gateway.sockets.size]).toEqual([0, 0, 0])
+  // The WebSocket of a socket that was cut learns of it a few turns later.
+  await eventually(() => {
+    expect([gateway.upgrades.size, gateway.handshakes.size, gateway.sockets.size]).toEqual([0, 0, 0])
+  })
   expect([...gateway.paths.values()].map(({ connections }) => connections.size)).toEqual([0])
   expect(app.server.listenerCount('upgrade')).toBe(0)
   expect(app.server.listening).toBe(false)
@@ -232,9 +235,9 @@ describe('app.close()', () => {
       }
       // Of these some are refused, some get 1012, some find nobody: none may be left without an end.
       const late = Array.from({ length: 10 }, async () => {
-        const client = await connect(url)
-        client.send(hello())
-        return (await client.closed()).code
+        const client = await connect(url).catch(() => undefined)
+        client?.send(hello())
+        return (await client?.closed())?.code
       })
       const raw = connectTcp({ port: Number(new URL(url).port), host: '127.0.0.1' })
       onTestFinished(() => void raw.destroy())
@@ -243,16 +246,16 @@ describe('app.close()', () => {
       await app.close()
       expect([app.server.listenerCount('upgrade'), await socketsOf(app)]).toEqual([0, 0])
       const { gateway } = app.ackordGateway
-      expect([gateway.sockets.size, gateway.upgrades.size, gateway.handshakes.size]).toEqual([0, 0, 0])
+      await eventually(() => {
+        expect([gateway.sockets.size, gateway.upgrades.size, gateway.handshakes.size]).toEqual([0, 0, 0])
+      })
       for (const client of clients) {
         expect((await client.closed()).code).toBe(1012)
         // Every call was answered before, or the connection ended with it: no answer comes twice or out of order.
         const seqs = client.frames.filter(([type]) => type === 18).map(([, seq]) => seq)
         expect(seqs).toEqual(seqs.map((_, n) => n + 1))
       }
-      for (const outcome of await Promise.allSettled(late)) {
-        if (outcome.status === 'fulfilled') expect([1006, 1012]).toContain(outcome.value)
-      }
+      for (const code of await Promise.all(late)) expect([undefined, 1006, 1012]).toContain(code)
       expect(warnings()).toEqual([])
     }
   })

@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { AckordError, ackord } from '../../plugins/index.js'
-import { connectBytes, upgradeRequest } from '../support/raw-bytes.js'
+import { connectBytes, type RawSocket, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, refused } from '../support/raw-client.js'
 import {
   eventually,
@@ -245,8 +245,13 @@ describe.runIf(hasIpv6)('an app that listens on localhost', () => {
       process.nextTick(done, null, ...(wantsAll ? [addresses] : [found?.address, found?.family]))
     }) as never)
     const { app } = makeApp()
-    await app.register(ackord, { grace: 500 })
+    await app.register(ackord)
     await app.register(mountTiny())
+    let release = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    app.ackordGateway.addHook('onClose', () => gate)
     await app.listen({ port: 0, host: 'localhost' })
     const all = app.addresses().filter((address) => typeof address !== 'string')
     expect(all.map(({ address }) => address).sort()).toEqual(['127.0.0.1', '::1'])
@@ -255,5 +260,19 @@ describe.runIf(hasIpv6)('an app that listens on localhost', () => {
       await roundTrip(`ws://${host}:${port}/live`)
       expect(await refused(`ws://${host}:${port}/nowhere`)).toMatchObject({ status: 404 })
     }
+
+    // Upgrades that come during the close are answered at both.
+    const idle: RawSocket[] = []
+    for (const { address, port, family } of all) {
+      idle.push(await connectBytes(`ws://${family === 'IPv6' ? `[${address}]` : address}:${port}/live`))
+    }
+    const closed = app.close()
+    await eventually(() => expect(app.ackordGateway.gateway.closing).toBe(true))
+    for (const socket of idle) {
+      socket.write(upgradeRequest('ws://localhost/live'))
+      expect((await socket.ended()).toString()).toMatch(/^HTTP\/1\.1 503 /)
+    }
+    release()
+    await closed
   })
 })

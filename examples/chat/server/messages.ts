@@ -5,7 +5,7 @@ import type { Store } from './store.js'
 /** How many messages `message.list` answers with. */
 const PAGE = 50
 /** Slow mode: one person says at most this much, in this many milliseconds, in one channel. */
-const BURST = { messages: 20, ms: 10_000 }
+const BURST = { messages: 20, ms: 5000 }
 
 /** The chat's calls over a store. */
 export const messageCalls = (store: Store) =>

@@ -2,6 +2,7 @@
 import { CAN_PIN } from './child.mjs'
 import { GENERATOR_LIMIT, interleave } from './interleave.mjs'
 import { peerFile } from './peer.mjs'
+import { prepare } from './prepare.mjs'
 import { spread } from './statistics.mjs'
 
 /** @import { Row, Scenario } from './interleave.mjs' */
@@ -52,11 +53,8 @@ export const SUBJECT = 'ackord'
  * @property {Target[]} targets
  */
 
-/** The peers of a run, the baseline first. @param {Suite} suite @param {string[]} [against] */
-export const peersOf = (suite, against = suite.peers) => [...new Set([suite.baseline, ...against, SUBJECT])]
-
 /**
- * Runs a suite. What goes wrong in it (a wrong answer, a lost connection) is in the result, not thrown.
+ * Installs and builds what is missing, and runs a suite. What goes wrong is in the result, not thrown.
  * @param {Suite} suite
  * @param {Options} options
  * @param {(line: string) => void} progress
@@ -64,14 +62,16 @@ export const peersOf = (suite, against = suite.peers) => [...new Set([suite.base
  */
 export async function runSuite(suite, options, progress) {
   const { rounds, seconds, connections = suite.connections } = options
-  const peers = peersOf(suite, options.against).map((name) => ({ name, file: peerFile(name) }))
-  const plan = { suite: suite.name, scenarios: suite.scenarios, peers, rounds, connections, seconds }
+  const names = [...new Set([suite.baseline, ...(options.against ?? suite.peers), SUBJECT])]
   /** @type {Row[]} */
   let rows = []
   /** @type {string[]} */
   let why = []
   try {
-    rows = await interleave(plan, progress)
+    await prepare(suite.name, names, progress)
+    const peers = names.map((name) => ({ name, file: peerFile(name) }))
+    const { name, scenarios } = suite
+    rows = await interleave({ suite: name, scenarios, peers, rounds, connections, seconds }, progress)
     why = rows.filter(({ generator }) => generator.median > GENERATOR_LIMIT).map(refusal)
   } catch (error) {
     why = [error instanceof Error ? error.message : String(error)]

@@ -6,12 +6,9 @@ import { Load } from './load.mjs'
 
 /** @import { Connection } from '../harness/connection.mjs' */
 /** @import { FanoutDialect } from '../harness/peer.mjs' */
-/** @import { Stretch } from './load.mjs' */
 
-/** No server here makes a delivery in less than twice this. */
-const NAP_MS = Number(process.env.EACH ?? 0.0002)
-/** How long nothing happens between two bursts: they are to come one by one, and nobody is at his limit. */
-const PAUSE_MS = Number(process.env.PAUSE ?? 1)
+/** No server here makes a delivery in less. */
+const NAP_MS = 0.0004
 
 /** The deliveries to all members of one room. */
 export class FanoutLoad extends Load {
@@ -88,19 +85,8 @@ export class FanoutLoad extends Load {
       got = 0
       this.#behind--
       if (this.#behind > 0) return
-      if (run.goesOn(now)) {
-        if (PAUSE_MS) this.#publishSoon(run, now)
-        else this.#publish()
-      } else run.end()
+      if (run.goesOn(now)) this.#publish()
+      else run.end()
     }
-  }
-
-  /** @param {Stretch} run @param {number} now */
-  #publishSoon(run, now) {
-    run.pause(now)
-    setTimeout(() => {
-      run.resume(performance.now())
-      this.#publish()
-    }, PAUSE_MS)
   }
 }

@@ -15,20 +15,18 @@ const CELL = new Int32Array(new SharedArrayBuffer(4))
  * @typedef {object} LoadResult
  * @property {number} messages answers, or deliveries
  * @property {number} checked of them, those that were found right
- * @property {number} seconds in which messages were under way
+ * @property {number} seconds from the first message to the last answer
  * @property {number} generator CPU share of the load generator itself, of one core
  * @property {number} p50 µs
  * @property {number} p99 µs
  */
 
 /** The bookkeeping of one stretch: its end, its count, its times. */
-export class Stretch {
+class Stretch {
   messages = 0
   #histogram = createHistogram()
   #startedAt = performance.now()
   #cpu = process.cpuUsage()
-  #pausedAt = 0
-  #paused = 0
   #until
   #timer
   /** @type {(seconds: number) => void} */
@@ -60,16 +58,6 @@ export class Stretch {
     this.#histogram.record(Math.max(1, Math.round(ms * 1e6)))
   }
 
-  /** From here to `resume` nothing is under way. @param {number} now */
-  pause(now) {
-    this.#pausedAt = now
-  }
-
-  /** @param {number} now */
-  resume(now) {
-    this.#paused += now - this.#pausedAt
-  }
-
   /** All that was sent is answered. */
   end() {
     clearTimeout(this.#timer)
@@ -91,7 +79,7 @@ export class Stretch {
     const { user, system } = process.cpuUsage(this.#cpu)
     return {
       messages: this.messages,
-      seconds: (ms - this.#paused) / 1000,
+      seconds: ms / 1000,
       generator: (user + system) / 1000 / ms,
       p50: this.#histogram.percentile(50) / 1000,
       p99: this.#histogram.percentile(99) / 1000,
@@ -113,7 +101,7 @@ export class Load {
   /**
    * @param {Connection[]} connections
    * @param {Checker} checker of what they receive
-   * @param {number} napMs for each message that is outstanding: half of what the fastest server needs for it
+   * @param {number} napMs to sleep for each message that is outstanding: less than any server needs for it
    */
   constructor(connections, checker, napMs) {
     this.checker = checker

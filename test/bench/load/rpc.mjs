@@ -7,7 +7,7 @@ import { Load } from './load.mjs'
 /** @import { Connection } from '../harness/connection.mjs' */
 /** @import { RpcDialect } from '../harness/peer.mjs' */
 
-/** No server here answers a call in less than twice this. */
+/** No server here answers a call in less. */
 const NAP_MS = 0.002
 
 /** The calls of all connections. */
