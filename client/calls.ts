@@ -11,8 +11,7 @@ import type { Settings } from './settings.js'
 import { isClosed, isFinal, type State } from './state.js'
 import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileCall } from './types.js'
 
-/** Refusals after which a queued call is sent again by itself, and after how many it is not. */
-const AGAIN: readonly string[] = ['RATE_LIMITED', 'UNAVAILABLE', 'OVERLOADED']
+/** After so many refusals a queued call is not sent again by itself. */
 const MAX_REFUSALS = 8
 /** The longest time a timer can wait, in ms. */
 const MAX_TIMER = 2 ** 31 - 1
@@ -123,18 +122,15 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
 
     function refuse(frame: FrameOf<'FAIL'>): void {
       const outcome = refused(name, frame)
-      const pause = outcome.error.retryAfter ?? delayOf(rules, refusals, random())
-      if (
-        !queued ||
-        !AGAIN.includes(frame[2]) ||
-        ++refusals === MAX_REFUSALS ||
-        clock.now() + pause >= expires
-      ) {
+      const { code, retry, retryAfter = delayOf(rules, refusals, random()) } = outcome.error
+      // Of those that may be repeated, one that took too long would take as long again.
+      const again = queued && retry && code !== 'TIMEOUT' && ++refusals < MAX_REFUSALS
+      if (!again || clock.now() + retryAfter >= expires) {
         settle(outcome)
         return
       }
       held = true
-      alarm.set(pause, () => {
+      alarm.set(retryAfter, () => {
         held = false
         wait()
         flush()

@@ -1,6 +1,6 @@
 /** Drives a socket by the effects of state.ts: opening, frames in, and the end. PROTOCOL.md § Opening. */
 import { retryOf } from '../contract/wire/close-codes.js'
-import { jsonCodec, serverFrameDecoder, Violation } from '../contract/wire/codec.js'
+import { jsonCodec, serverFrameReader } from '../contract/wire/codec.js'
 import type { ServerFrame } from '../contract/wire/frames.js'
 import { createAlarm } from './alarm.js'
 import { type Channel, createChannel } from './channel.js'
@@ -39,7 +39,7 @@ export function createConnection(
   { options, rules, clock, random, report }: Settings,
   parts: Parts,
 ): Link {
-  const decode = serverFrameDecoder(jsonCodec)
+  const readFrame = serverFrameReader(jsonCodec)
   const notice = createNotice(report)
   const alarm = createAlarm(clock)
   let state: State = IDLE
@@ -133,14 +133,10 @@ export function createConnection(
   function read(data: string): void {
     if (state.state === 'closing') return
     watchdog.heard()
-    try {
-      const frame = decode(data)
-      if (frame) receive(frame)
-    } catch (error) {
-      if (!(error instanceof Violation)) throw error
-      const { code, reason } = error.close
-      lose({ code: Math.max(code, 4500), reason, retry: 'slow' })
-    }
+    const frame = readFrame(data)
+    if (typeof frame === 'number') {
+      lose({ code: Math.max(frame, 4500), reason: 'the server broke the protocol', retry: 'slow' })
+    } else if (frame) receive(frame)
   }
 
   function receive(frame: ServerFrame): void {

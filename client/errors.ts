@@ -15,18 +15,18 @@ const RETRY: readonly string[] = [
   'EXPIRED',
 ] satisfies ErrorName[]
 
-/** What the codes that this side makes mean, and what to do. The server's own say it by their names and data. */
+/** What the codes that this side makes mean. The server's own say it by their names and data. */
 const TEXT: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    OFFLINE: 'there is no connection, call again when it is open',
-    CONNECTION_LOST: 'the connection was lost and the call may have run',
-    OUTCOME_UNKNOWN: 'the connection was lost, look whether it ran before you call again',
-    TIMEOUT: 'no answer in time, the call may have run',
-    EXPIRED: 'no connection within its ttl, call again',
-    QUEUE_FULL: 'too many calls wait, let some settle or raise outbox.entries',
+    OFFLINE: 'there is no connection',
+    CONNECTION_LOST: 'the connection was lost and it may have run',
+    OUTCOME_UNKNOWN: 'the connection was lost, look whether it ran',
+    TIMEOUT: 'no answer in time, it may have run',
+    EXPIRED: 'not sent in time',
+    QUEUE_FULL: 'too many calls wait',
     TOO_LARGE: 'larger than the server takes',
     CANCELLED: 'taken back',
-    CLOSED: 'the connection is closed for good',
+    CLOSED: 'the client is closed',
   } satisfies Partial<Record<ErrorName, string>>),
 )
 
@@ -41,11 +41,13 @@ export class Failure<Code extends string = string, Data = unknown> extends Error
 
   /** `name` is the call's or room's. */
   constructor(name: string, code: Code, data: Data, retryAfter?: number) {
-    super(`${name}: ${TEXT.get(code) ?? 'refused'} (${code})`)
+    const retry = RETRY.includes(code)
+    const advice = retry ? `; it may be repeated${retryAfter ? ` after ${retryAfter} ms` : ''}` : ''
+    super(`${name} failed with ${code}: ${TEXT.get(code) ?? 'refused by the server'}${advice}`)
     this.name = 'Failure'
     this.code = code
     this.data = data
-    this.retry = RETRY.includes(code)
+    this.retry = retry
     this.retryAfter = retryAfter
     // Made when an answer or a timer comes in: the trace would show this library and nothing of the caller.
     this.stack = `${this.name}: ${this.message}`

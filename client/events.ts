@@ -1,6 +1,7 @@
 /** Events outside rooms, and the answers to what the server asks. PROTOCOL.md § Events and asks. */
 import type { FrameOf } from '../contract/wire/frames.js'
 import type { Link } from './connection.js'
+import { Failure } from './errors.js'
 import { createListenerMap, type Report } from './listeners.js'
 
 /** `Events` of types.ts without the contract's types. */
@@ -26,7 +27,7 @@ export function createEvents(link: Link, report: Report): AnyEvents {
     try {
       const value = await handler(payload)
       if (channel === link.channel && !channel.send([5, ask, value ?? null])) {
-        throw new RangeError(`the answer to ${name} is larger than the server takes`)
+        throw new Failure(name, 'TOO_LARGE', null)
       }
     } catch (error) {
       report(error)
@@ -40,7 +41,7 @@ export function createEvents(link: Link, report: Report): AnyEvents {
       return listeners.add(name, listener)
     },
     handle(name, handler) {
-      if (handlers.has(name)) throw new Error(`${name} has a handler already: stop that one first`)
+      if (handlers.has(name)) throw new Error(`${name} has a handler already`)
       link.need()
       handlers.set(name, handler)
       return () => {

@@ -16,23 +16,18 @@ export function createOutbox(pending: () => Iterable<Pending>, report: Report): 
     picture ??= [...pending()].flatMap((call) => call.entry() ?? [])
     return picture
   }
-  // One by id, or all.
-  const cancel = (id?: string): boolean => {
-    const found = [...pending()].filter((call) => {
-      const entry = call.entry()
-      return entry && (id === undefined || entry.id === id)
-    })
-    for (const call of found) call.cancel()
-    return found.length > 0
-  }
   return {
     get size() {
       return entries().length
     },
     entries,
-    cancel,
-    clear: () => {
-      cancel()
+    cancel(id) {
+      const call = [...pending()].find((call) => call.entry()?.id === id)
+      call?.cancel()
+      return call !== undefined
+    },
+    clear() {
+      for (const call of pending()) if (call.entry()) call.cancel()
     },
     subscribe: notice.subscribe,
     changed() {

@@ -20,21 +20,11 @@ export interface Settings {
 
 /** Fills in the defaults that `ClientOptions` documents. */
 export function createSettings(options: ClientOptions): Settings {
-  const { onError, backoff, outbox } = options
-  const tell = onError ?? host.reportError ?? host.console.error
-  return {
-    options,
-    rules: {
-      base: backoff?.base ?? 500,
-      max: backoff?.max ?? 30_000,
-      connectTimeout: options.connectTimeout ?? 10_000,
-    },
-    timeout: options.timeout ?? 30_000,
-    entries: outbox?.entries ?? 1000,
-    ttl: outbox?.ttl ?? 86_400_000,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
-    // Told after the turn, so that it can close the client without finding it half-way through a change.
-    report: (error) => queueMicrotask(() => tell(error)),
-  }
+  const { connectTimeout = 10_000, timeout = 30_000, clock = systemClock, random = systemRandom } = options
+  const { base = 500, max = 30_000 } = options.backoff ?? {}
+  const { entries = 1000, ttl = 86_400_000 } = options.outbox ?? {}
+  const tell = options.onError ?? host.reportError ?? host.console.error
+  // Told after the turn, so that it can close the client without finding it half-way through a change.
+  const report: Report = (error) => queueMicrotask(() => tell(error))
+  return { options, rules: { base, max, connectTimeout }, timeout, entries, ttl, clock, random, report }
 }

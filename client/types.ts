@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../contract/clock.js'
 import type { Internal, InvalidInput } from '../contract/wire/errors.js'
+import type { GapReason } from '../contract/wire/gaps.js'
 import type { Failure } from './errors.js'
 
 /** How a call is treated offline and when the connection is lost. PROTOCOL.md § Delivery. */
@@ -68,8 +69,8 @@ export interface CallOptions {
 }
 
 /**
- * A call with an ack. Its input is taken as it is when called. Rejects with a TypeError what JSON cannot carry: the one way
- * to fail that is no `CallFailure`.
+ * A call with an ack. Its input is taken as it is when called. Rejects what JSON cannot carry with a TypeError, and
+ * what nests too deep or hides a prototype with a RangeError: the only failures that are no `CallFailure`.
  */
 export interface Call<I, A, E extends ErrorMap = Record<never, never>> {
   /** Resolves with the ack; rejects with a `CallFailure`. */
@@ -87,9 +88,6 @@ export interface Position {
   readonly offset: number
   readonly tag: number
 }
-
-/** Why a room could not be continued where it was left. PROTOCOL.md § Recovery. */
-export type GapReason = 'epoch' | 'forked' | 'trimmed' | 'tooMany'
 
 /** What comes with a room's event. */
 export interface PublicationInfo {
@@ -284,3 +282,5 @@ export interface ClientOptions {
   /** For tests: 0 ≤ n < 1. Default: the runtime's cryptographic one, as ids are made of it. */
   readonly random?: () => number
 }
+
+export type { GapReason }

@@ -1,5 +1,6 @@
 /** Notices a connection that died without a word. PROTOCOL.md § Heartbeat. */
-import type { Clock, Timer } from '../contract/clock.js'
+import type { Clock } from '../contract/clock.js'
+import { createAlarm } from './alarm.js'
 
 /** A timer this much later than asked means that the machine slept or the tab was throttled: silence proves nothing. */
 const LATE_MS = 1500
@@ -19,16 +20,12 @@ export interface Watchdog {
 
 /** `beat` sends BEAT; `dead` is called once when nothing came for two heartbeats and no probe was answered. */
 export function createWatchdog(clock: Clock, beat: () => void, dead: () => void): Watchdog {
-  let timer: Timer | undefined
+  const alarm = createAlarm(clock)
   let last = 0
   let probing = false
-  const stop = (): void => {
-    if (timer !== undefined) clock.clearTimeout(timer)
-    timer = undefined
-  }
   const wait = (silence: number, ms: number): void => {
     const due = clock.now() + ms
-    timer = clock.setTimeout(() => {
+    alarm.set(ms, () => {
       const now = clock.now()
       const left = last + silence - now
       if (left > 0) wait(silence, left)
@@ -38,16 +35,15 @@ export function createWatchdog(clock: Clock, beat: () => void, dead: () => void)
         beat()
         wait(silence, PROBE_MS)
       }
-    }, ms)
+    })
   }
   return {
     start(heartbeat) {
-      stop()
       probing = false
       last = clock.now()
       if (heartbeat > 0) wait(2 * heartbeat, 2 * heartbeat)
     },
-    stop,
+    stop: alarm.stop,
     heard() {
       last = clock.now()
     },

@@ -1,5 +1,5 @@
 /** `ackord/contract`: write a contract, read it back, infer its types. */
-export { type Static, Type } from '@sinclair/typebox'
+export { FormatRegistry, type Static, Type } from '@sinclair/typebox'
 export * from './contract.js'
 export * from './errors.js'
 export * from './infer.js'

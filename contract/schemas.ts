@@ -33,11 +33,11 @@ export function schemasOf(definition: ContractDefinition): ContractSchemas {
   const roots = new Map<unknown, { readonly schema: TSchema; readonly path: string }>()
   const read = readDefinition(definition, (written, path) => {
     const root = roots.get(written) ?? { schema: fromJsonSchema(written, path), path }
-    if (!roots.has(written)) collectTargets(root.schema, path, scope)
+    if (!roots.has(written)) collectTargets(root.schema, () => path, scope)
     roots.set(written, root)
     return root.schema
   })
-  for (const { schema, path } of roots.values()) followReferences(schema, path, scope)
+  for (const { schema, path } of roots.values()) followReferences(schema, () => path, scope)
   markRecursion(scope)
 
   const expanded = new Map<unknown, ExpandedSchema>()

@@ -85,6 +85,15 @@ describe('the bench', { timeout: 120_000 }, () => {
     )
   })
 
+  it('ends with the publication that comes twice', async () => {
+    const { code, last } = await run('fanout', '--against', lyingPeer, '--connections', '3')
+    expect(code).toBe(1)
+    expect(last).toHaveProperty(
+      'why.0',
+      expect.stringMatching(/lying-peer.*publication \d+ where \d+ is next/),
+    )
+  })
+
   it('says which peer there is not', async () => {
     const { code, last } = await run('rpc', '--against', 'framed')
     expect(code).toBe(1)

@@ -70,7 +70,7 @@ export function expand(root: TSchema, scope: Scope, path: string): ExpandedSchem
 /** A part in its normal form, its own parts being so already. */
 function normal(schema: TSchema, parts: Record<string, unknown>): TSchema {
   const kind = schema[Kind]
-  const fields: Record<string, unknown> = { ...checkedKeywords(schema), ...parts }
+  const fields = Object.assign(checkedKeywords(schema), parts)
   if (kind === 'Intersect') delete fields['type']
   if (kind === 'Record' && isFields(parts['patternProperties'])) {
     // `.` matches no line end: a key with one would pass unchecked.
@@ -106,4 +106,4 @@ const SCALARS = ['Boolean', 'Integer', 'Literal', 'Null', 'Number', 'String']
 export const isScalar = (schema: TSchema): boolean =>
   schema[Kind] === 'Union' ? schema['anyOf'].every(isScalar) : SCALARS.includes(schema[Kind])
 
-const kinded = (kind: string, fields: object): TSchema => Type.Unsafe({ ...fields, [Kind]: kind })
+const kinded = (kind: string, fields: object): TSchema => Type.Unsafe(Object.assign(fields, { [Kind]: kind }))

@@ -55,7 +55,7 @@ function readPart(value: unknown, path: string, readSchema: ReadSchema): TSchema
   }
   refuseContradiction(kind, read, path)
   if (kind === 'Object') read['properties'] = withOptional(read)
-  return Type.Unsafe({ ...read, [Kind]: kind })
+  return Type.Unsafe(Object.assign(read, { [Kind]: kind }))
 }
 
 function readerOf(keyword: string, kind: KindName, path: string): ReadKeyword {

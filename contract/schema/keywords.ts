@@ -83,7 +83,7 @@ const regularExpression: ReadKeyword = (value, path) => {
 const format: ReadKeyword = (value, path) => {
   const name = textAt(value, path)
   if (FormatRegistry.Has(name)) return name
-  const how = `FormatRegistry.Set(${JSON.stringify(name)}, (text) => …) of the ES module '@sinclair/typebox'`
+  const how = `FormatRegistry.Set(${JSON.stringify(name)}, (text) => …) of 'ackord/contract'`
   throw new ContractError(path, `no check is registered for this format: call ${how} before defineContract`)
 }
 

@@ -30,40 +30,47 @@ export function lookUp(scope: Scope, id: string): Target | undefined {
   return scope.targets.get(id) ?? (scope.outer && lookUp(scope.outer, id))
 }
 
+/** Where a schema stands; asked for only where something is told of it. */
+export type PathOf = () => string
+
 /** Notes every `$id` in a schema. Throws a ContractError where two different schemas have one. */
-export function collectTargets(schema: TSchema, path: string, scope: Scope): void {
+export function collectTargets(schema: TSchema, path: PathOf, scope: Scope): void {
   if (typeof schema.$id === 'string') register(schema.$id, schema, path, scope)
   if (schema[Kind] === 'Import') {
     const inner: Scope = { targets: new Map(), outer: scope }
     importScopes.set(schema, inner)
     for (const [name, definition] of namedParts(Object(schema['$defs']))) {
-      const place = at(at(path, '$defs'), name)
+      const place = () => at(at(path(), '$defs'), name)
       register(name, definition, place, inner)
       collectTargets(definition, place, inner)
     }
   }
-  eachPart(schema, (part, keyword, name) => collectTargets(part, placeOf(path, keyword, name), scope))
+  eachPart(schema, (part, keyword, name) => {
+    collectTargets(part, () => placeOf(path(), keyword, name), scope)
+  })
 }
 
 /**
  * Follows every `$ref` in a schema. Throws a ContractError where one leads nowhere, or where following them
  * leads back without a property or item between: no check of such a schema would end.
  */
-export function followReferences(schema: TSchema, path: string, scope: Scope): void {
+export function followReferences(schema: TSchema, path: PathOf, scope: Scope): void {
   if (schema[Kind] === 'Ref' && lookUp(scope, String(schema['$ref'])) === undefined) {
     throw new ContractError(
-      at(path, '$ref'),
+      at(path(), '$ref'),
       `no schema of this contract has the $id ${JSON.stringify(schema['$ref'])}`,
     )
   }
   if (schema[Kind] === 'Import') {
     const inner = scopeOfImport(schema, scope)
     for (const [name, definition] of namedParts(Object(schema['$defs']))) {
-      followReferences(definition, at(at(path, '$defs'), name), inner)
+      followReferences(definition, () => at(at(path(), '$defs'), name), inner)
     }
     markRecursion(inner)
   }
-  eachPart(schema, (part, keyword, name) => followReferences(part, placeOf(path, keyword, name), scope))
+  eachPart(schema, (part, keyword, name) => {
+    followReferences(part, () => placeOf(path(), keyword, name), scope)
+  })
 }
 
 /** Finds out which targets of a scope contain themselves, once all their references lead somewhere. */
@@ -109,13 +116,13 @@ function referredTo(schema: TSchema, scope: Scope, through: (keyword: string) =>
   return found
 }
 
-function register(id: string, schema: TSchema, path: string, scope: Scope): void {
+function register(id: string, schema: TSchema, path: PathOf, scope: Scope): void {
   const known = scope.targets.get(id)
   if (known === undefined) {
-    scope.targets.set(id, { schema, scope, recursive: false, path })
+    scope.targets.set(id, { schema, scope, recursive: false, path: path() })
   } else if (known.schema !== schema && shape(known.schema) !== shape(schema)) {
     throw new ContractError(
-      at(path, '$id'),
+      at(path(), '$id'),
       `${JSON.stringify(id)} is another schema at ${known.path}; rename one`,
     )
   }

@@ -16,30 +16,17 @@ export interface CloseCode {
   readonly reason: string
 }
 
-const UNSUPPORTED_DATA = {
-  code: 1003,
-  by: 'server',
-  retry: 'never',
-  reason: 'wrong message type for the subprotocol',
-} as const
-const MALFORMED = { code: 4500, by: 'both', retry: 'never', reason: 'malformed frame' } as const
-const UNKNOWN_FRAME = { code: 4501, by: 'both', retry: 'never', reason: 'unknown frame type' } as const
-const UNSAFE = {
-  code: 4504,
-  by: 'both',
-  retry: 'never',
-  reason: 'nested too deep or __proto__ in a frame',
-} as const
-
-/** The rows a decoder closes with: apart, so that a client's bundle does not carry the rest of the table. */
-export const VIOLATIONS = { UNSUPPORTED_DATA, MALFORMED, UNKNOWN_FRAME, UNSAFE } as const
-
 /** The table, by name. */
 export const CLOSE = {
   NORMAL: { code: 1000, by: 'client', retry: 'never', reason: 'closed by the application' },
   GOING_AWAY: { code: 1001, by: 'both', retry: 'backoff', reason: 'going away' },
   PROTOCOL_ERROR: { code: 1002, by: 'both', retry: 'never', reason: 'WebSocket protocol error' },
-  UNSUPPORTED_DATA,
+  UNSUPPORTED_DATA: {
+    code: 1003,
+    by: 'server',
+    retry: 'never',
+    reason: 'wrong message type for the subprotocol',
+  },
   NO_STATUS: { code: 1005, by: 'none', retry: 'backoff', reason: 'closed without a code' },
   ABNORMAL: { code: 1006, by: 'none', retry: 'backoff', reason: 'connection lost' },
   INVALID_UTF8: { code: 1007, by: 'server', retry: 'never', reason: 'invalid UTF-8' },
@@ -72,11 +59,11 @@ export const CLOSE = {
     reason: 'authentication is not available now',
   },
 
-  MALFORMED,
-  UNKNOWN_FRAME,
+  MALFORMED: { code: 4500, by: 'both', retry: 'never', reason: 'malformed frame' },
+  UNKNOWN_FRAME: { code: 4501, by: 'both', retry: 'never', reason: 'unknown frame type' },
   UNEXPECTED_FRAME: { code: 4502, by: 'server', retry: 'never', reason: 'frame not allowed in this state' },
   DUPLICATE_SEQ: { code: 4503, by: 'server', retry: 'never', reason: 'seq is in use' },
-  UNSAFE,
+  UNSAFE: { code: 4504, by: 'both', retry: 'never', reason: 'nested too deep or __proto__ in a frame' },
   FENCED: { code: 4505, by: 'server', retry: 'never', reason: 'the session has a newer connection' },
   UNAUTHORIZED: { code: 4506, by: 'server', retry: 'never', reason: 'token missing or refused' },
   FORBIDDEN: { code: 4507, by: 'server', retry: 'never', reason: 'not allowed here' },

@@ -2,12 +2,13 @@
  * Bytes to checked frames and back. The check is the same for every codec; a codec only parses and writes.
  * PROTOCOL.md § Codecs.
  */
-import { type CloseCode, VIOLATIONS } from './close-codes.js'
+import { CLOSE, type CloseCode } from './close-codes.js'
 import {
   CLIENT_FRAMES,
   type ClientFrame,
   type FrameSpec,
   frameChecker,
+  MALFORMED,
   SERVER_FRAMES,
   type ServerFrame,
 } from './frames.js'
@@ -15,17 +16,10 @@ import {
 /** How deep a frame may nest, counted from its array. */
 export const MAX_DEPTH = 64
 
-/** A peer broke the protocol: the connection closes with this code. */
-export class Violation extends Error {
-  readonly close: CloseCode
-  constructor(close: CloseCode) {
-    super(close.reason)
-    this.name = 'Violation'
-    this.close = close
-  }
-}
-
-/** Reads and writes one subprotocol. `parse` throws on malformed data; what it returns is not yet checked. */
+/**
+ * Reads and writes one subprotocol. `parse` throws on malformed data, and a RangeError for what is unsafe; what it returns
+ * is not yet checked.
+ */
 export interface Codec {
   /** The WebSocket subprotocol (RFC 6455 § 1.9). */
   readonly subprotocol: string
@@ -53,19 +47,19 @@ export const jsonCodec: Codec = {
 }
 
 /**
- * Throws a Violation where a value nests too deep or carries `__proto__`, or `constructor` with a
+ * Throws a RangeError where a value nests too deep or carries `__proto__`, or `constructor` with a
  * `prototype`, as own keys: whoever merges such a value would change a prototype.
  */
 export function refuseUnsafe(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
-  if (depth === 0) throw new Violation(VIOLATIONS.UNSAFE)
+  if (depth === 0) throw new RangeError('nested too deep')
   if (Array.isArray(value)) {
     for (const element of value) refuseUnsafe(element, depth - 1)
     return
   }
   for (const [key, element] of Object.entries(value)) {
     if (key === '__proto__' || (key === 'constructor' && hasPrototype(element))) {
-      throw new Violation(VIOLATIONS.UNSAFE)
+      throw new RangeError(`unsafe key ${key}`)
     }
     refuseUnsafe(element, depth - 1)
   }
@@ -74,27 +68,55 @@ export function refuseUnsafe(value: unknown, depth: number): void {
 const hasPrototype = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
 
-/** Decodes one message; `undefined` means an unknown frame that must be ignored. Throws a Violation. */
-export type Decoder<F> = (data: string | Uint8Array) => F | undefined
+// Codes, not rows of the table: a client carries only what it reads by.
+const UNSUPPORTED_DATA = 1003
+const UNSAFE = 4504
 
-function decoder<F>(codec: Codec, specs: Readonly<Record<string, FrameSpec>>): Decoder<F> {
+/** Reads one message: a checked frame, `undefined` for one that must be ignored, or the code to close with. */
+export type Reader<F> = (data: string | Uint8Array) => F | number | undefined
+
+function reader<F>(codec: Codec, specs: Readonly<Record<string, FrameSpec>>): Reader<F> {
   const check = frameChecker(specs)
   return (data) => {
-    if ((typeof data !== 'string') !== codec.binary) throw new Violation(VIOLATIONS.UNSUPPORTED_DATA)
+    if ((typeof data !== 'string') !== codec.binary) return UNSUPPORTED_DATA
     let value: unknown
     try {
       value = codec.parse(data)
     } catch (error) {
-      throw error instanceof Violation ? error : new Violation(VIOLATIONS.MALFORMED)
+      return error instanceof RangeError ? UNSAFE : MALFORMED
     }
     const verdict = check(value)
-    if (verdict === 'ok') return value as F
-    if (verdict === 'ignored') return undefined
-    throw new Violation(verdict === 'unknown' ? VIOLATIONS.UNKNOWN_FRAME : VIOLATIONS.MALFORMED)
+    if (typeof verdict === 'number') return verdict
+    return verdict === 'ok' ? (value as F) : undefined
+  }
+}
+
+/** The client's side: reads what servers send. */
+export const serverFrameReader = (codec: Codec): Reader<ServerFrame> => reader(codec, SERVER_FRAMES)
+
+/** A peer broke the protocol: the connection closes with this code. */
+export class Violation extends Error {
+  readonly close: CloseCode
+  constructor(close: CloseCode) {
+    super(close.reason)
+    this.name = 'Violation'
+    this.close = close
+  }
+}
+
+/** Decodes one message; `undefined` means an unknown frame that must be ignored. Throws a Violation. */
+export type Decoder<F> = (data: string | Uint8Array) => F | undefined
+
+function decoder<F>(codec: Codec, specs: Readonly<Record<string, FrameSpec>>): Decoder<F> {
+  const read = reader<F>(codec, specs)
+  return (data) => {
+    const result = read(data)
+    if (typeof result !== 'number') return result
+    throw new Violation(Object.values(CLOSE).find(({ code }) => code === result) ?? CLOSE.MALFORMED)
   }
 }
 
 /** The server's side: decodes what clients send. */
 export const clientFrameDecoder = (codec: Codec): Decoder<ClientFrame> => decoder(codec, CLIENT_FRAMES)
-/** The client's side: decodes what servers send. */
+/** Decodes what servers send, as `serverFrameReader` reads it. */
 export const serverFrameDecoder = (codec: Codec): Decoder<ServerFrame> => decoder(codec, SERVER_FRAMES)

@@ -33,7 +33,7 @@ const seq = (value: unknown): value is number => count(value) && value !== 0
 const text = (value: unknown): value is string => typeof value === 'string' && value.length <= MAX_TEXT
 const token = (value: unknown): value is string => typeof value === 'string' && value.length <= MAX_TOKEN
 const value = (value: unknown): value is unknown => value !== undefined
-const list = (value: unknown): value is readonly unknown[] => Array.isArray(value)
+const list: Guard<readonly unknown[]> = Array.isArray
 const object = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !list(value)
 const texts = (value: unknown): value is readonly string[] =>
@@ -136,8 +136,12 @@ export type ServerFrame = FrameOf<NamesFrom<'server'>>
 /** Unknown frame types in this range are ignored, so that the protocol can grow. PROTOCOL.md § Growth. */
 export const IGNORED_TYPES = { from: 64, to: 95 } as const
 
-/** What a frame check found: fine, to be ignored, or why not. */
-export type FrameVerdict = 'ok' | 'ignored' | 'unknown' | 'malformed'
+/** The code that a frame breaking its declaration closes with, and an unknown one outside `IGNORED_TYPES`. */
+export const MALFORMED = 4500
+const UNKNOWN_FRAME = 4501
+
+/** What a frame check found: fine, to be ignored, or the code to close with. */
+export type FrameVerdict = 'ok' | 'ignored' | number
 
 /**
  * Makes the check for the frames of a table. The check looks at the type and each declared element; elements beyond
@@ -146,14 +150,14 @@ export type FrameVerdict = 'ok' | 'ignored' | 'unknown' | 'malformed'
 export function frameChecker(specs: Readonly<Record<string, FrameSpec>>): (value: unknown) => FrameVerdict {
   const table = new Map(Object.values(specs).map((spec) => [spec.type, spec.fields]))
   return (value) => {
-    if (!list(value) || !count(value[0])) return 'malformed'
+    if (!list(value) || !count(value[0])) return MALFORMED
     const type = value[0]
     const fields = table.get(type)
     if (fields === undefined) {
-      return type >= IGNORED_TYPES.from && type <= IGNORED_TYPES.to ? 'ignored' : 'unknown'
+      return type >= IGNORED_TYPES.from && type <= IGNORED_TYPES.to ? 'ignored' : UNKNOWN_FRAME
     }
     for (let i = 0; i < fields.length; i++) {
-      if (!fields[i]?.(value[i + 1])) return 'malformed'
+      if (!fields[i]?.(value[i + 1])) return MALFORMED
     }
     return 'ok'
   }

@@ -3,6 +3,7 @@
  * serves one process. Every implementation passes test/conformance/broker.ts unchanged.
  */
 import type { EventDelivery } from '../../contract/contract.js'
+import type { GapReason } from '../../contract/wire/index.js'
 
 /** A place in a room's log. PROTOCOL.md § Positions. */
 export interface Position {
@@ -53,9 +54,6 @@ export interface Publication extends Omit<Outgoing, 'id'> {
   /** Where it stands in the log; `undefined` unless recoverable. */
   readonly position: Position | undefined
 }
-
-/** Why a log could not be continued from a position. PROTOCOL.md § Recovery. */
-export type GapReason = 'epoch' | 'forked' | 'trimmed' | 'tooMany'
 
 /** What a reader asks for. */
 export interface ReadFrom {
@@ -139,3 +137,5 @@ export class BrokerError extends Error {
     this.retry = code === 'UNAVAILABLE'
   }
 }
+
+export type { GapReason }

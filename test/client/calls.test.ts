@@ -129,7 +129,7 @@ describe('a failure', () => {
     const error = new Failure('message.send', 'QUEUE_FULL', null)
     expect(error).toBeInstanceOf(Error)
     expect(String(error)).toBe(
-      'Failure: message.send: too many calls wait, let some settle or raise outbox.entries (QUEUE_FULL)',
+      'Failure: message.send failed with QUEUE_FULL: too many calls wait; it may be repeated',
     )
     expect(error.stack).toBe(String(error))
   })

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { ACKORD_ERROR_CODES } from '../../plugins/index.js'
 
 const documented = (file: string, row: RegExp): string[] =>
-  [...readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8').matchAll(row)].map(([, name]) => name ?? '')
+  [...readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8').matchAll(row)].map(
+    ([, name]) => name ?? '',
+  )
 
 describe('the docs', () => {
   it('list every error code, and none that is not there', () => {

@@ -245,7 +245,7 @@ describe('depth', () => {
 
   it('of a value alone is counted the same', () => {
     expect(() => refuseUnsafe(JSON.parse(nested(3)), 3)).not.toThrow()
-    expect(() => refuseUnsafe(JSON.parse(nested(4)), 3)).toThrow(Violation)
+    expect(() => refuseUnsafe(JSON.parse(nested(4)), 3)).toThrow(RangeError)
     expect(() => refuseUnsafe('text', 0)).not.toThrow()
   })
 })

@@ -18,6 +18,7 @@ export function report(result) {
     'p50 ms',
     'p99 ms',
     'generator',
+    'others',
   ]
   const rows = result.rows.map((row) => [
     `${row.scenario}, ${row.peer}`,
