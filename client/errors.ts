@@ -18,12 +18,12 @@ const RETRY: readonly string[] = [
 /** What the codes that this side makes mean. The server's own say it by their names and data. */
 const TEXT: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    OFFLINE: 'there is no connection',
-    CONNECTION_LOST: 'the connection was lost and it may have run',
+    OFFLINE: 'no connection, call again when it is open',
+    CONNECTION_LOST: 'the connection was lost, it may have run',
     OUTCOME_UNKNOWN: 'the connection was lost, look whether it ran',
     TIMEOUT: 'no answer in time, it may have run',
-    EXPIRED: 'not sent in time',
-    QUEUE_FULL: 'too many calls wait',
+    EXPIRED: 'not sent in time, call again',
+    QUEUE_FULL: 'too many calls wait, see outbox.entries',
     TOO_LARGE: 'larger than the server takes',
     CANCELLED: 'taken back',
     CLOSED: 'the client is closed',
@@ -41,13 +41,11 @@ export class Failure<Code extends string = string, Data = unknown> extends Error
 
   /** `name` is the call's or room's. */
   constructor(name: string, code: Code, data: Data, retryAfter?: number) {
-    const retry = RETRY.includes(code)
-    const advice = retry ? `; it may be repeated${retryAfter ? ` after ${retryAfter} ms` : ''}` : ''
-    super(`${name} failed with ${code}: ${TEXT.get(code) ?? 'refused by the server'}${advice}`)
+    super(`${name} failed with ${code}: ${TEXT.get(code) ?? 'refused by the server'}`)
     this.name = 'Failure'
     this.code = code
     this.data = data
-    this.retry = retry
+    this.retry = RETRY.includes(code)
     this.retryAfter = retryAfter
     // Made when an answer or a timer comes in: the trace would show this library and nothing of the caller.
     this.stack = `${this.name}: ${this.message}`

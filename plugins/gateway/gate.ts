@@ -12,7 +12,6 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 /** Checks a handshake up to the subprotocol and takes its snapshot. Throws a Refusal. */
 export function checkHandshake(mount: Mount, request: FastifyRequest): UpgradeInfo {
   const { headers } = request
-  if (mount.gateway.closing) throw new Refusal(503, 'UNAVAILABLE', 'the server is closing', 1)
   if (headers['sec-websocket-version'] !== '13') {
     throw new Refusal(426, 'WEBSOCKET_VERSION', 'Sec-WebSocket-Version must be 13')
   }

@@ -45,7 +45,8 @@ export class Gateway {
     this.options = options
     this.clock = clockOf(options)
     this.#grace = bounded('grace', options.grace, [5000, 0, 300_000])
-    this.turn = new Turn((error) => app.log.error({ err: error }, 'ackord: a write failed'))
+    const writeFailed = (error: unknown): void => app.log.error({ err: error }, 'ackord: a write failed')
+    this.turn = new Turn(writeFailed, options.groupedWrites)
     const opening = bounded('handshakeTimeout', options.handshakeTimeout, [HANDSHAKE_MS, 100, 60_000])
     this.upgrades = new Timeouts(this.clock, opening, (socket) => {
       app.log.warn('ackord: an upgrade was not decided in time')

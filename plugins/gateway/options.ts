@@ -31,6 +31,8 @@ export interface AckordOptions extends Settings {
    * Default 5,000; 0 to 300,000.
    */
   readonly grace?: number
+  /** For measuring what grouped writes gain: `false` writes each message by itself. Default true. */
+  readonly groupedWrites?: boolean
   /** For tests: time. */
   readonly clock?: Clock
 }

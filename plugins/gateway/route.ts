@@ -67,10 +67,6 @@ export function declareRoute(
     reply.raw.detachSocket(reply.raw.socket ?? request.raw.socket)
     pending.delete(request.raw)
     mount.gateway.upgrades.delete(socket)
-    if (mount.gateway.closing) {
-      socket.destroy()
-      return
-    }
     sockets.handleUpgrade(request.raw, socket, head, (ws) => {
       socket.removeListener('error', destroy)
       const connection = new Connection(mount, ws, socket, admission.upgrade, admission.identity)

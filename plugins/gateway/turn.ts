@@ -22,10 +22,12 @@ export class Turn {
   #writers: Flushable[] = []
   #scheduled = false
   readonly #onError: (error: unknown) => void
+  readonly #grouped: boolean
 
-  /** `onError` is told of a flush that threw; the others go on. */
-  constructor(onError: (error: unknown) => void) {
+  /** `onError` is told of a flush that threw; the others go on. Without `grouped` everything is flushed as it comes. */
+  constructor(onError: (error: unknown) => void, grouped = true) {
     this.#onError = onError
+    this.#grouped = grouped
   }
 
   /** Flushes a room's buffer at the end of this turn. The caller adds it once per turn. */
@@ -43,7 +45,8 @@ export class Turn {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#run)
+    if (this.#grouped) setImmediate(this.#run)
+    else this.#run()
   }
 
   readonly #run = (): void => {

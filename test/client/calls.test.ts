@@ -129,7 +129,7 @@ describe('a failure', () => {
     const error = new Failure('message.send', 'QUEUE_FULL', null)
     expect(error).toBeInstanceOf(Error)
     expect(String(error)).toBe(
-      'Failure: message.send failed with QUEUE_FULL: too many calls wait; it may be repeated',
+      'Failure: message.send failed with QUEUE_FULL: too many calls wait, see outbox.entries',
     )
     expect(error.stack).toBe(String(error))
   })

@@ -46,7 +46,7 @@ async function run(seed: number): Promise<{ settledOk: number; settledNot: numbe
   const promises: ReturnType<typeof watch>[] = []
   const rooms = [0, 1, 2, 3].map((n) => client.rooms.channel({ channelId: String(n % 3) }))
   let joins = 0
-  for (const [n, room] of rooms.entries()) {
+  for (const room of rooms) {
     room.onGap(() => new Promise<void>((resolve) => clock.setTimeout(resolve, below(3000))))
     room.on('posted', () => {
       if (random() < 0.05) room.leave()

@@ -18,6 +18,13 @@ describe('the turn', () => {
     expect(readFrames(socket.bytes)).toEqual(['reply', 'publication'])
   })
 
+  it('writes each message by itself where grouping is turned off', () => {
+    const { socket, writer } = makeWriter(new Turn(() => undefined, false))
+    writer.send('1')
+    writer.send('2')
+    expect(socket.writes.map((bytes) => readFrames(bytes))).toEqual([['1'], ['2']])
+  })
+
   it('goes on when one flush throws, and reports it', async () => {
     const errors: unknown[] = []
     const turn = new Turn((error) => errors.push(error))

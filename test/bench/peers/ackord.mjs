@@ -6,8 +6,11 @@ import { fromRoot, listen } from '../harness/peer.mjs'
 const TOKEN = 'bench'
 const PARAMS = { channelId: 'general' }
 
-/** Fastify with the contract of both parts mounted. The package is imported as it is published: built. */
-async function start() {
+/**
+ * Fastify with the contract of both parts mounted. The package is imported as it is published: built.
+ * @param {{ groupedWrites?: boolean }} options
+ */
+async function start(options) {
   const { ackord, namespace } = await import('../../../dist/plugins/index.js')
   const live = namespace(await contract(), {
     path: '/bench',
@@ -17,7 +20,7 @@ async function start() {
     },
   })
   const app = fromRoot('fastify').default()
-  await app.register(ackord)
+  await app.register(ackord, options)
   await app.register(
     live.plugin({
       calls: { 'message.echo': async (message) => message },
@@ -62,12 +65,17 @@ const dialect = (join = []) => ({
   },
 })
 
-/** @type {import('../harness/peer.mjs').Peer} */
-export default {
-  name: 'ackord',
+/**
+ * ackord with options of its own.
+ * @param {string} name
+ * @param {{ groupedWrites?: boolean }} [options]
+ * @returns {import('../harness/peer.mjs').Peer}
+ */
+export const ackordPeer = (name, options = {}) => ({
+  name,
   build: true,
   rpc: {
-    serve: start,
+    serve: () => start(options),
     dialect: {
       ...dialect(),
       request: (id, message) => JSON.stringify([2, id, 'message.echo', message]),
@@ -80,7 +88,7 @@ export default {
   },
   fanout: {
     async serve() {
-      const { port, live } = await start()
+      const { port, live } = await start(options)
       const general = live.room.channel(PARAMS)
       return { port, publish: (payload) => void general.publish('posted', payload) }
     },
@@ -92,4 +100,6 @@ export default {
       },
     },
   },
-}
+})
+
+export default ackordPeer('ackord')

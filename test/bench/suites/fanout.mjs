@@ -4,7 +4,7 @@
 export default {
   name: 'fanout',
   baseline: 'send-loop',
-  peers: ['framed', 'socket.io'],
+  peers: ['framed', 'socket.io', 'ackord-ungrouped'],
   connections: 500,
   unit: 'µs of server CPU per delivery',
   scenarios: [

@@ -4,7 +4,7 @@
 export default {
   name: 'rpc',
   baseline: 'raw-ws',
-  peers: ['json-ws', 'socket.io'],
+  peers: ['json-ws', 'socket.io', 'ackord-ungrouped'],
   connections: 50,
   unit: 'µs of server CPU per call',
   scenarios: [
