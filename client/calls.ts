@@ -191,6 +191,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     flush()
     changed()
   }
+
   return {
     create(name, delivery) {
       if (delivery === 'volatile') {

@@ -29,7 +29,8 @@ export function createClient<C extends object, E extends object, R extends objec
       else if (frame[0] === 23 || frame[0] === 27) rooms.receive(frame)
     },
     flush() {
-      if (rooms.flush()) calls.flush()
+      rooms.flush()
+      calls.flush()
     },
     down(state) {
       calls.down(state)

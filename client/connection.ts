@@ -100,8 +100,6 @@ export function createConnection(
   async function dial(mine: Channel): Promise<void> {
     let retry: Loss['retry'] = 'backoff'
     try {
-      // First, so that the application's code does not run inside a transition.
-      await undefined
       const token = (await options.token?.()) ?? null
       if (mine !== channel) return
       retry = 'never'

@@ -20,8 +20,6 @@ export interface Feed {
   joined(frame: FrameOf<'JOINED'>): Joined
   /** Delivers, or keeps it for after a gap. False where the log has forked: the room must be joined again. */
   receive(frame: FrameOf<'PUBLICATION'>): boolean
-  /** The connection is gone. */
-  lost(): void
 }
 
 type Item = readonly [event: string, payload: unknown, info: PublicationInfo]
@@ -92,9 +90,6 @@ export function createFeed<A extends Audience>(audience: ReadonlyMap<A, unknown>
       if (recovered && --replaying === 0) position = head
       deliver([event, payload, { position: at, recovered }])
       return true
-    },
-    lost() {
-      replaying = 0
     },
   }
 }

@@ -26,8 +26,8 @@ export interface Membership {
   /** `resolve` gets the answer to the JOIN under way; at once where that has come. */
   hold(holder: Holder, resolve: (joined: Joined) => void): void
   leave(holder: Holder): void
-  /** Sends a JOIN that is due. False where the connection has no room for it. */
-  flush(): boolean
+  /** Sends a JOIN that is due, if the connection has room for it. */
+  flush(): void
   receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
   down(state: State): void
 }
@@ -87,7 +87,6 @@ export function createMembership(
     if (holders.size === 0) {
       leave()
       out()
-      due = false
       registry.gone()
     }
     // Last: listeners may join again.
@@ -123,8 +122,8 @@ export function createMembership(
     }
   }
 
-  function flush(): boolean {
-    if (!due) return true
+  function flush(): void {
+    if (!due) return
     const { position } = feed
     const at = position && ([position.epoch, position.offset, position.tag] as const)
     const given = link.channel.request(
@@ -133,17 +132,13 @@ export function createMembership(
         if (answer[1] === seq) answered(answer)
       },
     )
-    if (given === 0) return false
+    if (given === 0) return
     due = false
     if (given < 0) refuse(failed(room, 'TOO_LARGE'))
     else {
       seq = given
-      alarm.set(timeout, () => {
-        leave()
-        refuse(failed(room, 'TIMEOUT'))
-      })
+      alarm.set(timeout, () => refuse(failed(room, 'TIMEOUT')))
     }
-    return true
   }
 
   return {
@@ -168,7 +163,6 @@ export function createMembership(
     down(state) {
       seq = 0
       out()
-      feed.lost()
       if (!isClosed(state)) return
       // Whoever still waits is told. Those that were in come back after `connect()`, unless this is for good.
       const told = [...holders.keys()].filter((holder) => isFinal(state) || holders.get(holder))

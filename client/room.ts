@@ -18,7 +18,7 @@ export function createRoom(
   name: string,
   given: unknown,
 ): Room<AnyEvents> {
-  const params: Record<string, unknown> = JSON.parse(JSON.stringify(given))
+  const params: Record<string, unknown> = JSON.parse(JSON.stringify(given ?? {}))
   const notice = createNotice(report)
   const events = createListenerMap<[payload: unknown, info: PublicationInfo]>(report)
   let membership: Membership | undefined

@@ -11,7 +11,7 @@ export interface Rooms {
   /** The membership of a room: the one there is, or a new one that starts as `options` say. */
   find(room: string, params: Record<string, unknown>, options: JoinOptions): Membership
   receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
-  flush(): boolean
+  flush(): void
   down(state: State): void
 }
 
@@ -41,8 +41,7 @@ export function createRooms(link: Link, settings: Settings): Rooms {
     // A key that no membership has belongs to a room that the server joined this connection to, or that was just left.
     receive: (frame) => byKey.get(frame[1])?.receive(frame),
     flush() {
-      for (const membership of memberships.values()) if (!membership.flush()) return false
-      return true
+      for (const membership of memberships.values()) membership.flush()
     },
     down(state) {
       for (const membership of memberships.values()) membership.down(state)

@@ -35,9 +35,16 @@ export type Event =
   | ({ readonly type: 'lost'; readonly roll: number } & Loss)
   | { readonly type: 'close' }
 
-/** What the driver does. `'dial'`: fetch a token and open a socket. `'drop'`: close the socket, wherever it is, and hear no
- * more of it. `'hangUp'`: close it and wait for its end. `'down'`: settle or requeue what was under way. */
-export type Effect = 'dial' | 'drop' | 'hangUp' | 'down'
+/** What the driver does. */
+export type Effect =
+  /** Fetch a token and open a socket. */
+  | 'dial'
+  /** Settle or requeue what was under way. */
+  | 'down'
+  /** Close the socket, wherever it is, and hear no more of it. */
+  | 'drop'
+  /** Close the socket and wait for its end. */
+  | 'hangUp'
 
 /** Where to go, what to do there in this order, and after how many ms `timer` happens. */
 export type Step = readonly [state: State, effects?: readonly Effect[], timer?: number]

@@ -9,7 +9,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970; may jump. */
   wall(): number
-  /** Calls back once, not before `ms` have passed. */
+  /** Calls back once, not before `ms` have passed; at most 2,147,483,647 ms, about 24 days. */
   setTimeout(callback: () => void, ms: number): Timer
   clearTimeout(timer: Timer): void
 }

@@ -149,7 +149,8 @@ export class Memberships {
   ): Promise<void> {
     await this.#rooms.use(definition, key, async (room) => {
       const present = room.members.get(connection)
-      if (present !== undefined) {
+      // Whom the server joined has asked for nothing yet: its first JOIN is answered as any other.
+      if (present !== undefined && present.seq !== 0) {
         if (!connection.settle(seq)) return
         present.seq = seq
         sendJoined(connection, seq, room, 0, undefined)

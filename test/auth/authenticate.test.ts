@@ -123,7 +123,7 @@ describe('an authenticate that', () => {
     expect(await client.closed()).toEqual({ code: 4006, reason: 'authentication is not available now' })
   })
 
-  it('asks is given the token, a snapshot of the upgrade, and the app', async () => {
+  it('wants to know more is given the token, a snapshot of the upgrade, and the app', async () => {
     const seen: unknown[] = []
     const server = await startServer({
       namespace: {

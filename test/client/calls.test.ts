@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { Failure } from '../../client/index.js'
 import { ERRORS } from '../../contract/wire/errors.js'
@@ -633,6 +634,29 @@ describe('taking a call back', () => {
     expect(made.client.connection.state).toBe('idle')
   })
 
+  it('stays taken back, whatever the server still answers', async () => {
+    const made = harness()
+    const socket = await made.open({ heartbeat: 0 })
+    await made.clock.advance(10_000)
+    void made.client.calls.list.result({})
+    made.client.outbox.clear()
+    socket.receive([19, 1, 'UNAVAILABLE', null, 500])
+    expect(made.clock.pending).toBe(0)
+    await made.clock.advance(1000)
+    expect(socket.of(2).length).toBe(1)
+  })
+
+  it('leaves no listener on a signal that outlives it', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const { signal } = new AbortController()
+    const call = made.client.calls.list({}, { signal })
+    expect(getEventListeners(signal, 'abort').length).toBe(1)
+    socket.receive([18, 1, null])
+    await call
+    expect(getEventListeners(signal, 'abort').length).toBe(0)
+  })
+
   it('does nothing after it has settled', async () => {
     const made = harness()
     const socket = await made.open()
@@ -660,6 +684,16 @@ describe('a refusal that asks to wait', () => {
     socket.receive([18, 2, 'done'])
     await settled()
     expect(call.value).toBe('done')
+  })
+
+  it('is not a TIMEOUT of the server: that call may have run, and would take as long again', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const call = watch(made.client.calls.list({}))
+    socket.receive([19, 1, 'TIMEOUT', null])
+    await settled()
+    expect(call).toEqual(rejected('TIMEOUT'))
+    expect(socket.of(3)).toEqual([])
   })
 
   it('without a time backs off, and gives up after eight', async () => {

@@ -165,6 +165,22 @@ describe('opening', () => {
     expect(socket.of(9)).toEqual([[9, 'second']])
   })
 
+  it('does not hand a fresh token to another connection than the one that wanted it', async () => {
+    const given: ((token: string) => void)[] = []
+    const made = harness({ token: () => new Promise((resolve) => given.push(resolve)) })
+    made.client.connection.connect()
+    given[0]?.('first')
+    const first = await made.open()
+    first.receive([25, 'wanted', 30_000])
+    first.end(1006)
+    made.client.connection.connect()
+    given[2]?.('third')
+    const next = await made.open()
+    given[1]?.('second')
+    await settled()
+    expect(next.frames.map((frame) => frame[0])).toEqual([1])
+  })
+
   it('ignores an error event: the close says it all', async () => {
     const made = harness()
     made.client.connection.connect()
@@ -279,6 +295,20 @@ describe('a lost connection', () => {
       }
     }
     expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 250])
+  })
+
+  it('says nothing to the one that follows it', async () => {
+    const made = harness()
+    const old = await made.open({ heartbeat: 1000 })
+    await made.clock.advance(2000)
+    old.readyState = 1
+    made.client.connection.connect()
+    const next = await made.open()
+    old.receive([21, 'news', 'x'], welcome({ bytes: 1 }))
+    old.end(4506)
+    expect(made.client.connection.state).toBe('open')
+    expect(made.client.connection.get().closed?.code).toBe(4000)
+    expect(next.closedBy).toBe(undefined)
   })
 
   it('is tried again at once by connect()', async () => {
@@ -397,6 +427,32 @@ describe('close()', () => {
     expect(list).toMatchObject({ state: 'rejected', error: { code: 'CONNECTION_LOST' } })
   })
 
+  it('lets nothing in any more', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const heard: string[] = []
+    made.client.events.on('news', (news) => heard.push(news))
+    made.client.close()
+    socket.receive([21, 'news', 'late'])
+    socket.receiveText('garbage')
+    expect(heard).toEqual([])
+    expect(socket.closedBy?.code).toBe(1000)
+  })
+
+  it('may be called by token()', async () => {
+    const made = harness({
+      token: () => {
+        made.client.close()
+        return 'token'
+      },
+    })
+    made.client.connection.connect()
+    await made.clock.advance(5000)
+    expect(made.client.connection.state).toBe('closed')
+    expect(made.sockets).toEqual([])
+    expect(made.clock.pending).toBe(0)
+  })
+
   it('may be called by a subscriber of the connection', async () => {
     const made = harness()
     made.client.connection.subscribe(() => {
@@ -438,6 +494,9 @@ describe('what comes in', () => {
       [29, 'degraded'],
     )
     socket.receive(welcome({ inFlight: 1 }))
+    void made.client.calls.list.result({})
+    void made.client.calls.list.result({})
+    expect(socket.of(2).length).toBe(2)
     expect(made.client.connection.state).toBe('open')
     expect(made.errors).toEqual([])
   })

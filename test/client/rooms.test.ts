@@ -304,6 +304,18 @@ describe('leaving', () => {
     expect(socket.of(7)).toEqual([])
   })
 
+  it('by a listener of another handle stops what follows too', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const [one, two] = [general(made), general(made)]
+    one.on('typing', () => two.leave())
+    const { log } = listen(two)
+    void one.join()
+    void two.join()
+    socket.receive([22, 1, 'k', 0], typing('x'))
+    expect(log).toEqual([])
+  })
+
   it('by a listener stops what follows', async () => {
     const made = harness()
     const socket = await made.open()
@@ -555,6 +567,21 @@ describe('after a reconnect', () => {
     made.socket.receive([22, 3, 'k', 0, at(3)])
     expect(room.state).toBe('joined')
     expect(log).toEqual([])
+  })
+
+  it('a join again that is answered late is taken', async () => {
+    const made = harness({ timeout: 5000 })
+    const socket = await made.open()
+    const room = general(made)
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)])
+    socket.end(1006)
+    await back(made)
+    await made.clock.advance(5000)
+    made.socket.receive([22, 1, 'k', 0, at(3)])
+    await made.clock.advance(60_000)
+    expect(room.state).toBe('joined')
+    expect(made.socket.of(6).length).toBe(1)
   })
 
   it('a join again that is not answered is tried again too', async () => {

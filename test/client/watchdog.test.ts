@@ -64,6 +64,15 @@ describe('the watchdog', () => {
     expect(socket.closedBy?.code).toBe(4000)
   })
 
+  it('probes once, however late the second timer is', async () => {
+    const made = harness()
+    const socket = await made.open({ heartbeat: 10_000 })
+    made.clock.late = 60_000
+    await made.clock.advance(100_000)
+    expect(socket.of(10)).toEqual([BEAT])
+    expect(socket.closedBy?.code).toBe(4000)
+  })
+
   it('takes 1.5 s for on time, and more for late', async () => {
     for (const [late, probes] of [
       [1500, 0],

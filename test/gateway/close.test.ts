@@ -101,13 +101,16 @@ describe('app.close()', () => {
       client.pause()
       mute.push(client)
     }
-    const { closed } = await server.close()
+    const { closed, isDone } = await server.close()
     server.clock.advance(GRACE - 1)
     // What Close leads to takes turns of the loop, not time.
     await eventually(() =>
       expect([...server.gateway.sockets].every(({ phase }) => phase === 'closed')).toBe(true),
     )
+    expect(isDone()).toBe(false)
     server.clock.advance(1)
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+    expect(isDone()).toBe(true)
     await closed
     await expectNothingLeft(server)
   })
@@ -129,6 +132,20 @@ describe('app.close()', () => {
     expect((await inHello.closed()).code).toBe(1012)
     await expectNothingLeft(server)
     expect(server.clock.pending).toBe(0)
+  })
+
+  it('ends handshakes at once, and waits for calls only', async () => {
+    const server = await serve()
+    const busy = await server.enter('ann')
+    busy.send([2, 1, 'wait', { name: 'w' }])
+    await busy.ping()
+    const beforeHello = await server.connect()
+    const { closed, isDone } = await server.close()
+    expect((await beforeHello.closed()).code).toBe(1012)
+    expect(isDone()).toBe(false)
+    server.probe.release('w')
+    await closed
+    await expectNothingLeft(server)
   })
 
   it('takes no upgrade any more while it waits, and leaves none open', async () => {

@@ -1,41 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
 import { Refusal } from '../../plugins/index.js'
-import { abortAll, type ConnectOptions, connect } from '../support/raw-client.js'
-import { contract, type ServerOptions, startServer } from '../support/server.js'
+import { abortAll } from '../support/raw-client.js'
+import { contract, startServer } from '../support/server.js'
+import { echo, hello, serveSlowly } from './slow-server.js'
 import { eventually } from './support.js'
 
 afterEach(abortAll)
-
-const hello = (session: unknown, token?: string, hash: string = contract.hash): readonly unknown[] => [
-  1,
-  session,
-  hash,
-  '1.0.0',
-  [],
-  token ?? null,
-]
-const echo = (seq: number, text = `${seq}`): readonly unknown[] => [2, seq, 'echo', { text }]
-
-/** A server whose `authenticate` waits until it is let go. */
-async function serveSlowly(options: ServerOptions = {}) {
-  let release = (): void => {}
-  let asked = 0
-  const gate = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  const server = await startServer({
-    ...options,
-    namespace: {
-      authenticate: async ({ token }) => {
-        asked++
-        await gate
-        return { id: token, role: 'member' }
-      },
-    },
-  })
-  return { ...server, release, asked: () => asked }
-}
 
 describe('WELCOME', () => {
   it('repeats the session and says limits, features, verdict and time', async () => {
@@ -136,155 +107,36 @@ describe('a connection that says', () => {
     expect(server.gateway.handshakes.size).toBe(0)
   })
 
+  it('nothing is closed each at its own time', async () => {
+    const clock = createClock()
+    const server = await startServer({ clock })
+    const first = await server.connect()
+    clock.advance(2000)
+    const second = await server.connect()
+    clock.advance(3000)
+    expect((await first.closed()).code).toBe(4001)
+    clock.advance(1999)
+    await second.ping()
+    expect(server.gateway.handshakes.size).toBe(1)
+    clock.advance(1)
+    expect((await second.closed()).code).toBe(4001)
+    expect(clock.pending).toBe(0)
+  })
+
   it('HELLO in time, but whose token is not looked at in time, is closed with 4001 and never opens', async () => {
     const clock = createClock()
-    const { connect, release, asked, gateway, probe } = await serveSlowly({ clock })
+    const { connect, release, asked, gateway, probe, enter } = await serveSlowly({ clock })
     const client = await connect()
     client.send(hello('s', 'ann'))
     client.send(echo(1))
-    await eventually(() => expect(asked()).toBe(1))
+    await asked(1)
     clock.advance(5000)
     expect((await client.closed()).code).toBe(4001)
     release()
-    await eventually(() => expect(gateway.sockets.size).toBe(0))
+    await enter('ben')
     expect([client.frames, probe.log]).toEqual([[], []])
-  })
-})
-
-describe('the first flight', () => {
-  it('is held while the token is looked at, and then handled in order', async () => {
-    const { connect, release, probe, asked } = await serveSlowly()
-    const client = await connect()
-    client.send(hello('s', 'ann'))
-    for (let seq = 1; seq <= 10; seq++) client.send(echo(seq))
-    client.send([10])
-    client.send([6, 11, 'channel', { id: 'a' }])
-    await eventually(() => expect(asked()).toBe(1))
-    await client.ping()
-    expect([client.frames, probe.log]).toEqual([[], []])
-    release()
-    await client.next(22)
-    expect(client.frames.map(([type, seq]) => [type, seq])).toEqual([
-      [17, 's'],
-      ...Array.from({ length: 10 }, (_, n) => [18, n + 1]),
-      [22, 11],
-    ])
-  })
-
-  const bounds: ReadonlyArray<readonly [bound: string, frames: number, length: number]> = [
-    ['16 frames', 15, 1],
-    ['64 KiB', 10, 6500],
-  ]
-  for (const [bound, below, length] of bounds) {
-    it(`stops reading at ${bound}, and reads on from WELCOME`, async () => {
-      const { connect, release, gateway } = await serveSlowly()
-      const [client, other] = [await connect(), await connect()]
-      const [connection] = gateway.sockets
-      client.send(hello('s', 'ann'))
-      for (let seq = 1; seq <= below; seq++) client.send(echo(seq, 'x'.repeat(length)))
-      await client.ping()
-      expect(connection?.paused).toBe(false)
-      client.send(echo(below + 1, 'x'.repeat(length)))
-      await eventually(() => expect(connection?.paused).toBe(true))
-
-      let answered = false
-      const pong = client.ping().then(() => {
-        answered = true
-      })
-      for (let n = 0; n < 3; n++) await other.ping()
-      expect([answered, client.frames]).toEqual([false, []])
-      release()
-      await pong
-      expect((await client.next())[0]).toBe(17)
-      expect(connection?.paused).toBe(false)
-    })
-  }
-
-  it('may be of any length: 10,000 calls before WELCOME are all answered, in order', async () => {
-    const { connect, release, asked } = await serveSlowly()
-    const client = await connect()
-    client.send(hello('s', 'ann'))
-    for (let seq = 1; seq <= 10_000; seq++) client.send(echo(seq, ''))
-    await eventually(() => expect(asked()).toBe(1))
-    release()
-    await client.nextWhere(([type, seq]) => type === 18 && seq === 10_000, 'the last ack')
-    const acks = client.frames.slice(1).map(([type, seq]) => (type === 18 ? seq : undefined))
-    expect(acks).toHaveLength(10_000)
-    expect(acks.every((seq, n) => seq === n + 1)).toBe(true)
-  })
-
-  it('is dropped at its first violation', async () => {
-    const { connect, release, probe } = await serveSlowly()
-    const client = await connect()
-    client.send(hello('s', 'ann'))
-    client.send(echo(1))
-    client.send([8, 1, {}])
-    client.send(echo(2))
-    await client.ping()
-    release()
-    expect((await client.closed()).code).toBe(4502)
-    expect(probe.log).toEqual(['echo 1'])
-  })
-})
-
-describe('a session', () => {
-  it('that comes again closes its older connection with 4505, before any call of the newer one runs', async () => {
-    const server = await startServer()
-    const { probe } = server
-    const first = await server.enter('ann', 'same')
-    first.send([2, 1, 'wait', { name: 'first' }])
-    await eventually(() => expect(probe.signals.get('first')).toBeDefined())
-    probe.signals.get('first')?.addEventListener('abort', () => probe.log.push('first is aborted'))
-
-    const second = await server.connect()
-    second.send(hello('same', 'ann'))
-    second.send(echo(1, 'of the second'))
-    expect(await second.next(18)).toEqual([18, 1, { text: 'of the second' }])
-    expect((await first.closed()).code).toBe(4505)
-    expect(probe.log).toEqual(['wait first', 'first is aborted', 'echo of the second'])
-    probe.release('first')
-    expect([...server.live.connections()]).toHaveLength(1)
-  })
-
-  it('that comes twice at once is left with one connection, the newer', async () => {
-    const { connect, release, asked, live } = await serveSlowly()
-    const [first, second] = [await connect(), await connect()]
-    first.send(hello('same', 'ann'))
-    await eventually(() => expect(asked()).toBe(1))
-    second.send(hello('same', 'ann'))
-    await eventually(() => expect(asked()).toBe(2))
-    release()
-    expect((await first.closed()).code).toBe(4505)
-    second.send(echo(1))
-    await second.next(18)
-    expect([...live.connections()]).toHaveLength(1)
-  })
-
-  it('of another user is another session', async () => {
-    const server = await startServer()
-    const first = await server.enter('ann', 'same')
-    const second = await server.enter('ben', 'same')
-    for (const client of [first, second]) {
-      client.send(echo(1))
-      await client.next(18)
-    }
-  })
-})
-
-describe('a token in the upgrade and one in HELLO', () => {
-  const enter = async (connectOptions: ConnectOptions, token?: string) => {
-    const server = await startServer()
-    const client = await connect(server.url, connectOptions)
-    client.send(hello('s', token))
-    await client.next(17)
-    return [...server.live.connections()].map(({ user }) => user.id)
-  }
-
-  it('belong to the one of the upgrade', async () => {
-    const headers = { authorization: 'Bearer ann' }
-    expect(await enter({ headers }, 'ben')).toEqual(['ann'])
-    expect(await enter({ headers }, 'bad')).toEqual(['ann'])
-    expect(await enter({ headers })).toEqual(['ann'])
+    const [mount] = gateway.paths.values()
+    expect([...(mount?.connections ?? [])].map(({ user }) => user.id)).toEqual(['ben'])
   })
 })
 

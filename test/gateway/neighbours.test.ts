@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import websocketPlugin from '@fastify/websocket'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
 import { createServer as createVite } from 'vite'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -16,9 +16,14 @@ const places = ['before', 'after'] as const
 type Place = (typeof places)[number]
 
 /** An app with ackord and something of its own before or behind it. */
-async function serve(place: Place, neighbour: (app: FastifyInstance) => Promise<void> | void) {
+async function serve(
+  place: Place,
+  neighbour: (app: FastifyInstance) => Promise<void> | void,
+  onRequest?: onRequestAsyncHookHandler,
+) {
   const made = makeApp()
   const { app } = made
+  if (onRequest !== undefined) app.addHook('onRequest', onRequest)
   if (place === 'before') await neighbour(app)
   await app.register(ackord, { grace: 500 })
   await app.register(mountTiny())
@@ -65,12 +70,17 @@ describe("the app's own @fastify/websocket", () => {
 
   for (const [where, place, neighbour] of neighbours) {
     it(`serves its route and ours when registered ${where}`, async () => {
-      const { ours, theirs, warnings } = await serve(place, neighbour)
+      const { ours, theirs, lines, warnings } = await serve(place, neighbour)
       await roundTrip(ours)
       await echoes(theirs)
       await roundTrip(ours)
       expect(await answersTo(ours)).toBe(1)
       expect(warnings()).toEqual([])
+      // Routed once each, though two listen.
+      const routed = lines.filter(
+        ({ msg, req }) => msg === 'incoming request' && (req as { url: string }).url === '/live',
+      )
+      expect(routed).toHaveLength(3)
     })
 
     it(`lets us refuse with one answer and an end when registered ${where}`, async () => {
@@ -85,6 +95,31 @@ describe("the app's own @fastify/websocket", () => {
       expect(warnings()).toEqual([])
     })
   }
+
+  it('leaves a hook of the app to refuse, and the socket is ended', async () => {
+    for (const place of places) {
+      const { app, ours } = await serve(place, register, async () => {
+        throw Object.assign(new Error('pay first'), { statusCode: 402 })
+      })
+      const socket = await connectBytes(ours)
+      socket.write(upgradeRequest(ours))
+      const answer = (await socket.ended()).toString()
+      expect(answer).toMatch(/^HTTP\/1\.1 402 /)
+      expect(answer.split('HTTP/1.1')).toHaveLength(2)
+      await eventually(async () => expect(await socketsOf(app)).toBe(0))
+    }
+  })
+
+  it('is reached by its injectWS as before', async () => {
+    for (const place of places) {
+      const { app } = await serve(place, register)
+      const socket = await app.injectWS('/theirs')
+      const echoed = new Promise((resolve) => socket.once('message', (data) => resolve(String(data))))
+      socket.send('hi')
+      expect(await echoed).toBe('theirs hi')
+      socket.terminate()
+    }
+  })
 
   it('answers for the paths it does not know as it does without us', async () => {
     const { port } = await serve('after', register)

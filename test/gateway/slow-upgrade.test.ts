@@ -2,52 +2,33 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
 import { connectBytes, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, connect } from '../support/raw-client.js'
-import { contract, type ServerOptions, startServer } from '../support/server.js'
+import { hello, serveSlowly } from './slow-server.js'
 import { eventually, socketsOf } from './support.js'
 
 afterEach(abortAll)
 
 describe('an upgrade whose authentication takes time', () => {
-  /** A server whose `authenticate` waits until it is let go. */
-  async function serveSlowly(options: ServerOptions = {}) {
-    let release = (): void => {}
-    let asked = 0
-    const gate = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const server = await startServer({
-      ...options,
-      namespace: {
-        authenticate: async ({ token }) => {
-          asked++
-          await gate
-          return { id: token, role: 'member' }
-        },
-      },
-    })
-    return { ...server, release, waiting: (count: number) => eventually(() => expect(asked).toBe(count)) }
-  }
   const headers = { authorization: 'Bearer ann' }
 
   it('is opened in the end, and loses nothing that was sent meanwhile', async () => {
-    const { url, waiting, release, gateway } = await serveSlowly()
+    const { url, asked, release, gateway } = await serveSlowly()
     const opening = connect(url, { headers })
-    await waiting(1)
+    await asked(1)
     expect(gateway.upgrades.size).toBe(1)
     release()
     const client = await opening
-    client.send([1, 's', contract.hash, '1.0.0', []])
+    client.send(hello('s'))
     await client.next(17)
     expect(gateway.upgrades.size).toBe(0)
   })
 
   for (const reset of [true, false]) {
     it(`leaves nothing when its peer is gone meanwhile by a ${reset ? 'reset' : 'FIN'}`, async () => {
-      const { app, url, waiting, release, gateway, lines } = await serveSlowly()
+      const { app, url, asked, release, gateway, lines } = await serveSlowly()
       for (let n = 1; n <= 5; n++) {
         const socket = await connectBytes(url)
         socket.write(upgradeRequest(url, headers))
-        await waiting(n)
+        await asked(n)
         if (reset) socket.socket.resetAndDestroy()
         else socket.destroy()
       }
@@ -63,13 +44,13 @@ describe('an upgrade whose authentication takes time', () => {
 
   it('ends where it takes too long', async () => {
     const clock = createClock()
-    const { app, url, waiting, release, gateway, lines } = await serveSlowly({
+    const { app, url, asked, release, gateway, lines } = await serveSlowly({
       clock,
       handshakeTimeout: 2000,
     })
     const socket = await connectBytes(url)
     socket.write(upgradeRequest(url, headers))
-    await waiting(1)
+    await asked(1)
     clock.advance(1999)
     expect(gateway.upgrades.size).toBe(1)
     clock.advance(1)

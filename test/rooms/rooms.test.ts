@@ -223,6 +223,29 @@ describe('from the server', () => {
     expect(room.evict(connection)).toBe(0)
   })
 
+  it('answers the first JOIN of whom the server joined as any other: with position and replay', async () => {
+    const { enter, live } = await startServer()
+    const client = await enter('alice')
+    const room = live.room.channel({ id: 'a' })
+    const first = await room.publish('posted', message('1'))
+    const [connection] = [...live.connections()]
+    if (connection === undefined) throw new Error('alice is connected')
+    await room.join(connection)
+    await client.next(22)
+    await room.publish('posted', message('2'))
+    client.send([6, 1, 'channel', { id: 'a' }, [first?.epoch, first?.offset, first?.tag]])
+    const joined = await client.nextWhere(([type, seq]) => type === 22 && seq === 1, 'JOINED 1')
+    expect([joined[3], (joined[4] as unknown[])[1]]).toEqual([1, 2])
+    void room.publish('posted', message('3'))
+    await client.ping()
+    const payloads = client.frames.slice(client.frames.indexOf(joined)).map(([, , , payload]) => payload)
+    expect(payloads.slice(1)).toEqual([message('2'), message('3')])
+    expect(room.members()).toHaveLength(1)
+    client.send([7, 1])
+    await client.ping()
+    expect(room.members()).toHaveLength(0)
+  })
+
   it('asks all members', async () => {
     const { enter, live } = await startServer()
     const [alice] = [await enter('alice'), await enter('bob')]
