@@ -5,12 +5,12 @@ import {
   CLOSE,
   type ClientFrame,
   type CloseCode,
-  FIRST_FLIGHT,
   FRAMES,
   type FrameOf,
   type ServerFrame,
   Violation,
 } from '../../contract/wire/index.js'
+import { FirstFlight } from './first-flight.js'
 import { type Identity, Refusal, type UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
 import type { GatewaySocket } from './socket.js'
@@ -69,8 +69,7 @@ export class Connection implements WriterHost {
 
   readonly #socket: GatewaySocket
   #requests: Map<number, Request> | undefined
-  #held: ClientFrame[] | undefined = []
-  #heldBytes = 0
+  #held: FirstFlight | undefined = new FirstFlight()
 
   /** `identity` is known where the upgrade carried a token. */
   constructor(
@@ -149,8 +148,7 @@ export class Connection implements WriterHost {
     }
     if (frame[0] === FRAMES.HELLO.type) throw new Violation(CLOSE.UNEXPECTED_FRAME)
     if (frame[0] === FRAMES.BEAT.type) return
-    this.#held?.push(frame)
-    this.#heldBytes += bytes
+    this.#held?.hold(frame, bytes)
     this.#regulate()
   }
 
@@ -195,9 +193,8 @@ export class Connection implements WriterHost {
   }
 
   #release(): void {
-    const held = this.#held ?? []
+    const held = this.#held?.frames ?? []
     this.#held = undefined
-    this.#heldBytes = 0
     for (const frame of held) {
       if (this.phase !== 'open') return
       try {
@@ -254,10 +251,7 @@ export class Connection implements WriterHost {
   // A paused socket is the only brake on a peer: its own TCP window fills.
   #regulate(): void {
     if (this.phase === 'closed') return
-    const full =
-      this.inFlight >= this.mount.settings.inFlight ||
-      this.#heldBytes >= FIRST_FLIGHT.bytes ||
-      (this.#held !== undefined && this.#held.length >= FIRST_FLIGHT.frames)
+    const full = this.inFlight >= this.mount.settings.inFlight || this.#held?.full === true
     if (full !== this.#socket.isPaused) {
       if (full) this.#socket.pause()
       else this.#socket.resume()
