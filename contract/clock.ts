@@ -17,14 +17,20 @@ export interface Clock {
 // Taken at load, so that fake timers a user installs later do not stop the connection.
 const { setTimeout: set, clearTimeout: clear } = globalThis
 
-/** The machine's clock. Its timers do not keep a Node process alive. */
+/** The machine's clock. A client's: a Node process that waits to connect again, or for a queued call, is not over. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
+  setTimeout: (callback, ms) => set(callback, ms),
+  clearTimeout: (timer) => clear(timer as unknown as number),
+}
+
+/** The machine's clock for a server: its sockets keep the process alive, its housekeeping does not. */
+export const serverClock: Clock = {
+  ...systemClock,
   setTimeout(callback, ms) {
     const timer: number | { unref?: () => unknown } = set(callback, ms)
     if (typeof timer === 'object') timer.unref?.()
     return timer
   },
-  clearTimeout: (timer) => clear(timer as unknown as number),
 }

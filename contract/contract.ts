@@ -90,7 +90,7 @@ type KeyOf<T> = {
 }[keyof T & string]
 
 /** An event whose newest value per key is kept. */
-interface LatestEvent<P extends TObject, K extends string> {
+export interface LatestEvent<P extends TObject, K extends string> {
   readonly description?: string
   readonly payload: P
   readonly delivery: 'latest'

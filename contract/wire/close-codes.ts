@@ -3,7 +3,7 @@
  * 4000–4499 reconnect, 4500–4999 do not. PROTOCOL.md § Close codes.
  */
 
-/** How soon a client comes back: at once, by its backoff, by at least ten times its base delay, or never. */
+/** How soon a client comes back: at once, by its backoff, by a backoff of ten times the base delay, or never. */
 export type Retry = 'now' | 'backoff' | 'slow' | 'never'
 
 /** One row of the table. */

@@ -32,7 +32,7 @@ export interface Answered {
 export interface AskOptions {
   /** Milliseconds; default 5,000, at most 300,000. */
   readonly timeout?: number
-  /** Stops waiting. */
+  /** Stops waiting: who has not answered counts as `gone`. */
   readonly signal?: AbortSignal
 }
 
@@ -49,7 +49,8 @@ export class AskRound implements AsyncIterableIterator<Answered> {
   readonly #waiting = new Set<Connection>()
   readonly #answers: Answered[] = []
   #timer: Timer | undefined
-  #wake: (() => void) | undefined
+  #wake: Array<() => void> = []
+  readonly #signal: AbortSignal | undefined
 
   constructor(
     clock: Clock,
@@ -66,8 +67,9 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     if (this.#waiting.size === 0) return
     const ms = Math.min(Math.max(0, timeout), MAX_MS)
     this.#timer = clock.setTimeout(() => this.#endAll({ status: 'timeout' }), ms)
+    this.#signal = signal
     if (signal?.aborted) this.#stop()
-    else signal?.addEventListener('abort', () => this.#stop(), { once: true })
+    else signal?.addEventListener('abort', this.#stop)
   }
 
   #put(connection: Connection, bytes: Uint8Array): void {
@@ -105,7 +107,13 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     connection.slots.asks?.waiting.delete(this.#ask)
     this.#answers.push({ connection, answer })
     if (this.#waiting.size === 0) this.#clear()
-    this.#wake?.()
+    this.#wakeAll()
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#wake
+    this.#wake = []
+    for (const wake of waiting) wake()
   }
 
   #endAll(answer: Answer): void {
@@ -113,7 +121,7 @@ export class AskRound implements AsyncIterableIterator<Answered> {
   }
 
   // Nobody looks at the answers any more.
-  #stop(): void {
+  readonly #stop = (): void => {
     this.#endAll({ status: 'gone' })
     this.#answers.length = 0
   }
@@ -121,6 +129,7 @@ export class AskRound implements AsyncIterableIterator<Answered> {
   #clear(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#signal?.removeEventListener('abort', this.#stop)
   }
 
   async next(): Promise<IteratorResult<Answered, undefined>> {
@@ -128,10 +137,7 @@ export class AskRound implements AsyncIterableIterator<Answered> {
       const answered = this.#answers.shift()
       if (answered !== undefined) return { done: false, value: answered }
       if (this.#waiting.size === 0) return { done: true, value: undefined }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      this.#wake = undefined
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
     }
   }
 

@@ -1,6 +1,5 @@
 /** A namespace's calls, compiled once at the start: validators, serializers, handlers. */
 import type { CallDefinition } from '../../contract/contract.js'
-import { ERRORS } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import type { Context } from './context.js'
@@ -53,17 +52,20 @@ function compileCall(
 ): CompiledCall {
   const { contract } = mount
   const errors = new Map(
-    Object.entries(definition.errors ?? {}).map(([code, schema]) => [code, compilePayload(contract, schema)]),
+    Object.entries(definition.errors ?? {}).map(([code, schema]) => [
+      code,
+      compilePayload(mount, schema, `the data of ${code}`),
+    ]),
   )
   return {
     name,
     volatile: definition.delivery === 'volatile',
     input: compileValidator(contract, definition.input),
-    ack: definition.ack && compilePayload(contract, definition.ack),
+    ack: definition.ack && compilePayload(mount, definition.ack, `the ack of ${JSON.stringify(name)}`),
     errors,
     handler,
     fail(code, data) {
-      if (!errors.has(code) && !Object.hasOwn(ERRORS, code)) {
+      if (!errors.has(code)) {
         throw new AckordError('ACKORD_UNKNOWN_NAME', `errors of ${name}: ${code}`)
       }
       throw new CallError(code, data)

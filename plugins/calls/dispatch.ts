@@ -1,11 +1,12 @@
 /** Hop 3 of a message: look-up, hooks in their order, validate, handler, serialize the ack. PROTOCOL.md § Calls. */
 import { randomUUID } from 'node:crypto'
-import { FRAMES, type FrameOf, type WireOperation } from '../../contract/wire/index.js'
+import { inspect } from 'node:util'
+import { FRAMES, type FrameOf } from '../../contract/wire/index.js'
 import type { CallInfo, Connection, Hooks, Mount, Request } from '../gateway/index.js'
 import { type CompiledCall, compileCalls } from './compile.js'
 import { Context } from './context.js'
 import { Deadlines, type Due } from './deadlines.js'
-import { CallError, refuseCall } from './errors.js'
+import { CallError, failureText, isPlain, refuseCall } from './errors.js'
 
 type Invoke = (run: Run) => unknown
 
@@ -33,9 +34,10 @@ export class Dispatcher {
     const call = this.#calls.get(name)
     const volatile = call?.volatile === true
     // No request waits under seq 0: what a volatile call comes to is never answered.
-    const run = new Run(this, connection, volatile ? 0 : seq, call, input, operation ?? undefined)
+    const id = operation ? `${operation[0]}.${operation[1]}` : `${connection.id}.${seq}`
+    const run = new Run(this, connection, volatile ? 0 : seq, call, input, id)
     if (!(volatile ? connection.beginUnanswered() : connection.begin(seq, run))) {
-      if (!volatile) sendFailure(connection, seq, refuseCall('OVERLOADED'))
+      if (!volatile) connection.writer.send(failureText(seq, refuseCall('OVERLOADED')))
       return
     }
     if (call === undefined) {
@@ -71,6 +73,8 @@ class Run implements Request, Due, CallInfo {
   readonly #call: CompiledCall | undefined
   #context: Context | undefined
   #running = true
+  // With what it was answered before its handler was done, or its connection ended.
+  #over: 'CANCELLED' | 'TIMEOUT' | undefined
   // The deadline: first the caller's, then the end of the time its handler may count as in flight.
   due = 0
   #end = 0
@@ -81,14 +85,14 @@ class Run implements Request, Due, CallInfo {
     seq: number,
     call: CompiledCall | undefined,
     input: unknown,
-    operation: WireOperation | undefined,
+    operationId: string,
   ) {
     this.#dispatcher = dispatcher
     this.connection = connection
     this.#seq = seq
     this.#call = call
     this.input = input
-    this.operationId = operation === undefined ? `${connection.id}.${seq}` : `${operation[0]}.${operation[1]}`
+    this.operationId = operationId
   }
 
   get mount(): Mount {
@@ -102,6 +106,8 @@ class Run implements Request, Due, CallInfo {
   invoke(): unknown {
     const call = this.#call
     if (call === undefined) throw refuseCall('UNKNOWN_CALL')
+    // A hook may have awaited until nobody wanted the call any more.
+    if (this.#over !== undefined) throw refuseCall(this.#over)
     if (!call.input.check(this.input)) throw new CallError('INVALID_INPUT', call.input.explain(this.input))
     this.#context = new Context(this.connection, call, this.operationId)
     return call.handler(this.input, this.#context)
@@ -112,6 +118,7 @@ class Run implements Request, Due, CallInfo {
     this.#end = now + this.#dispatcher.callTimeout
     this.due = Math.min(now + deadline, this.#end)
     this.#dispatcher.deadlines.add(this)
+    if (this.#seq === 0) unanswered(this.connection).add(this)
     result.then(
       (value) => this.resolve(value),
       (error: unknown) => this.reject(error),
@@ -149,47 +156,66 @@ class Run implements Request, Due, CallInfo {
   }
 
   #answerEarly(code: 'CANCELLED' | 'TIMEOUT'): void {
+    this.#over ??= code
     if (this.#context !== undefined) Context.abort(this.#context, code)
-    if (this.connection.settle(this.#seq)) sendFailure(this.connection, this.#seq, refuseCall(code))
+    if (this.connection.settle(this.#seq)) this.#send(refuseCall(code))
   }
 
   #finish(): void {
     if (!this.#running) return
     this.#running = false
     this.#dispatcher.deadlines.delete(this)
+    if (this.#seq === 0) this.connection.slots.unanswered?.delete(this)
     this.connection.finish()
   }
 
   #fail(error: unknown): void {
-    if (error instanceof CallError) {
-      try {
-        const serialize = this.#call?.errors.get(error.code)
-        sendFailure(this.connection, this.#seq, error, serialize?.(error.data))
-        return
-      } catch (invalid) {
-        sendFailure(this.connection, this.#seq, new CallError('INTERNAL', { id: this.report(invalid) }))
-        return
-      }
+    const declared = error instanceof CallError ? this.#call?.errors.get(error.code) : undefined
+    try {
+      if (error instanceof CallError && declared !== undefined) this.#send(error, declared(error.data))
+      else if (error instanceof CallError && isPlain(error)) this.#send(error)
+      else this.#send(new CallError('INTERNAL', { id: this.report(error) }))
+    } catch (invalid) {
+      this.#send(new CallError('INTERNAL', { id: this.report(invalid) }))
     }
-    sendFailure(this.connection, this.#seq, new CallError('INTERNAL', { id: this.report(error) }))
   }
 
-  /** Logs what the client must not see, under an id that it may. */
+  #send(error: CallError, declared?: string): void {
+    this.connection.writer.send(failureText(this.#seq, error, declared))
+  }
+
+  /** Logs what the client must not see, under an id that it may. Throws never, whatever was thrown. */
   report(error: unknown): string {
     const id = randomUUID()
-    const { connection } = this
-    this.mount.log.error(
-      {
-        err: error instanceof Error ? error : new Error(`not an Error: ${String(error)}`),
-        id,
-        call: this.name,
-        connection: connection.id,
-        user: connection.user.id,
-      },
-      'ackord: a call failed',
-    )
+    const { connection, mount } = this
+    const about = { id, call: this.name, connection: connection.id, user: connection.user.id }
+    try {
+      mount.log.error({ ...about, err: asError(error) }, 'ackord: a call failed')
+    } catch (unprintable) {
+      mount.log.error({ ...about, err: unprintable }, 'ackord: a call failed with what cannot be logged')
+    }
     return id
   }
+}
+
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(`not an Error: ${inspect(thrown, { depth: 1 })}`)
+
+declare module '../gateway/connection.js' {
+  interface ConnectionSlots {
+    /** Calls under way that nothing answers. */
+    unanswered?: Set<Request>
+  }
+}
+
+const unanswered = ({ slots }: Connection): Set<Request> => {
+  slots.unanswered ??= new Set()
+  return slots.unanswered
+}
+
+/** Aborts the calls of a connection that ended which nothing answers; the others it ends itself. */
+export function abortUnanswered({ slots }: Connection): void {
+  for (const request of slots.unanswered ?? []) request.cancel()
 }
 
 const isAbort = (error: unknown): boolean =>
@@ -200,10 +226,4 @@ const invokeHandler: Invoke = (run) => run.invoke()
 // Composed once: without hooks a call goes straight to its handler.
 function compose(hooks: ReadonlyArray<Hooks['onCall']>, last: Invoke): Invoke {
   return hooks.reduceRight<Invoke>((next, hook) => (run) => hook(run, async () => next(run)), last)
-}
-
-function sendFailure(connection: Connection, seq: number, error: CallError, data?: string): void {
-  const json = data ?? JSON.stringify(error.data ?? null)
-  const retryAfter = error.retryAfter === undefined ? '' : `,${Math.ceil(error.retryAfter)}`
-  connection.writer.send(`[${FRAMES.FAIL.type},${seq},${JSON.stringify(error.code)},${json}${retryAfter}]`)
 }

@@ -3,7 +3,7 @@ import type { EventDefinition } from '../../contract/contract.js'
 import { FRAMES } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
 import { type Connection, frameOf, type Mount } from '../gateway/index.js'
-import { type Answered, type AskOptions, AskRound } from './asks.js'
+import { type AskOptions, AskRound } from './asks.js'
 import { compilePayload, type Payload } from './payload.js'
 import { compileValidator, type Validator } from './validate.js'
 
@@ -64,13 +64,11 @@ export class Events {
   }
 }
 
-function compileEvent({ contract }: Mount, name: string, definition: EventDefinition): CompiledEvent {
+function compileEvent(mount: Mount, name: string, definition: EventDefinition): CompiledEvent {
   return {
     name,
-    payload: compilePayload(contract, definition.payload),
-    ack: definition.ack && compileValidator(contract, definition.ack),
+    payload: compilePayload(mount, definition.payload, `the event ${JSON.stringify(name)}`),
+    ack: definition.ack && compileValidator(mount.contract, definition.ack),
     volatile: (definition.delivery ?? 'volatile') === 'volatile' && definition.ack === undefined,
   }
 }
-
-export type { Answered }

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Mount } from '../gateway/index.js'
 import { loseAsks, onAnswer } from './asks.js'
-import { Dispatcher } from './dispatch.js'
+import { abortUnanswered, Dispatcher } from './dispatch.js'
 import { Events } from './events.js'
 
 const events = new WeakMap<Mount, Events>()
@@ -19,6 +19,7 @@ export const callsPlugin: FastifyPluginAsync = fp(
       mount.handle('ANSWER', onAnswer)
     })
     app.ackordGateway.addHook('onDisconnect', loseAsks)
+    app.ackordGateway.addHook('onDisconnect', abortUnanswered)
   },
   { name: '@ackord/calls', fastify: '5.x', dependencies: ['@ackord/gateway'] },
 )
@@ -32,7 +33,7 @@ export function eventsOf(mount: Mount): Events {
 
 export type { Answer, Answered, AskOptions, AskRound } from './asks.js'
 export type { Context } from './context.js'
-export { CallError, refuseCall } from './errors.js'
+export { CallError, failureText, isPlain, refuseCall } from './errors.js'
 export type { Events } from './events.js'
 export { compilePayload, type Payload } from './payload.js'
 export { compileValidator, type Validator } from './validate.js'

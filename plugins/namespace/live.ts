@@ -168,15 +168,11 @@ class RoomView {
   }
 
   evict(who: ConnectionView | string, why: 'evicted' | 'revoked' = 'evicted'): number {
-    const room = this.#room()
-    const wanted = typeof who === 'string' ? undefined : ConnectionView.connectionOf(who)
-    let evicted = 0
-    for (const member of room?.members.values() ?? []) {
-      if (wanted === undefined ? member.connection.user.id !== who : member.connection !== wanted) continue
-      if (room !== undefined) roomsOf(this.#mount).memberships.evict(room, member, why)
-      evicted++
-    }
-    return evicted
+    const isMeant =
+      typeof who === 'string'
+        ? ({ user }: Connection): boolean => user.id === who
+        : (connection: Connection): boolean => connection === ConnectionView.connectionOf(who)
+    return roomsOf(this.#mount).memberships.evict(this.key, isMeant, why)
   }
 
   askAll(event: string, payload: unknown, options: AskOptions = {}): AsyncIterableIterator<MemberAnswerView> {
@@ -201,10 +197,10 @@ export class LiveView {
   constructor(mount: Mount) {
     this.#mount = mount
     this.all = new AudienceView(mount, () => mount.connections)
-    this.room = tree(Object.keys(mount.contract.rooms ?? {}), (name) => {
-      const definition = roomsOf(mount).rooms.defined(name)
-      return (params: unknown) => new RoomView(mount, definition, params)
-    })
+    this.room = tree(
+      Object.keys(mount.contract.rooms ?? {}),
+      (name) => (params: unknown) => new RoomView(mount, roomsOf(mount).rooms.defined(name), params),
+    )
   }
 
   *connections(): IterableIterator<ConnectionView> {

@@ -143,9 +143,9 @@ export interface LiveRoom<
   ): Promise<Position | undefined>
   /** The members on this node. */
   members(): ReadonlyArray<LiveConnection<C, U, D>>
-  /** Takes a connection in without asking `join`. */
+  /** Takes a connection in without asking `join`. A generated client shows the room's events once it has joined by itself. */
   join(connection: LiveConnection<C, U, D>): Promise<void>
-  /** Ends the membership of a connection or of all connections of a user (by id); how many. */
+  /** Ends the memberships, and joins under way, of a connection or of all connections of a user (by id); how many. */
   evict(who: LiveConnection<C, U, D> | string, why?: 'evicted' | 'revoked'): number
   /** Asks every member on this node; iterates over the answers as they come. Leaving the loop stops waiting. */
   askAll<N extends AskName<C>>(

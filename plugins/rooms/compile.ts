@@ -3,7 +3,7 @@ import type { EventDelivery, RoomDefinition } from '../../contract/contract.js'
 import { MAX_TEXT } from '../../contract/wire/index.js'
 import { compilePayload, compileValidator, type Payload, type Validator } from '../calls/index.js'
 import { AckordError } from '../errors.js'
-import type { Connection, Identity, Mount } from '../gateway/index.js'
+import type { Identity, Mount } from '../gateway/index.js'
 import type { RoomLog } from './broker.js'
 
 /** Bytes of history kept where the contract does not say. */
@@ -58,18 +58,17 @@ export function compileRooms(mount: Mount): ReadonlyMap<string, CompiledRoom> {
   return table
 }
 
-function compileRoom(
-  { contract }: Mount,
-  name: string,
-  definition: RoomDefinition,
-  join: AnyJoin,
-): CompiledRoom {
+function compileRoom(mount: Mount, name: string, definition: RoomDefinition, join: AnyJoin): CompiledRoom {
   const properties = Object.keys(definition.params.properties).sort()
   const events = Object.entries(definition.events).map(([event, spec]): [string, CompiledRoomEvent] => [
     event,
     {
       name: event,
-      payload: compilePayload(contract, spec.payload),
+      payload: compilePayload(
+        mount,
+        spec.payload,
+        `the event ${JSON.stringify(event)} of room ${JSON.stringify(name)}`,
+      ),
       delivery: spec.delivery ?? 'volatile',
       key: spec.key,
     },
@@ -77,7 +76,7 @@ function compileRoom(
   const { history } = definition
   return {
     name,
-    params: compileValidator(contract, definition.params),
+    params: compileValidator(mount.contract, definition.params),
     events: new Map(events),
     log: { history: history && { ...history, bytes: history.bytes ?? HISTORY_BYTES } },
     join,
@@ -103,5 +102,3 @@ export function checkedKey(room: CompiledRoom, params: unknown): string {
     throw new AckordError('ACKORD_INVALID_PARAMS', `${room.name}: over ${MAX_TEXT} characters`)
   return key
 }
-
-export type { Connection }

@@ -1,11 +1,12 @@
 /** Joining and leaving: authorization, snapshot, replay, and the order in which a member sees them. PROTOCOL.md § Rooms. */
-import type { Clock, Timer } from '../../contract/clock.js'
 import { FRAMES, type FrameOf } from '../../contract/wire/index.js'
-import { CallError, refuseCall } from '../calls/index.js'
+import { CallError, failureText, refuseCall } from '../calls/index.js'
 import { AckordError } from '../errors.js'
-import type { Connection, Hooks, JoinInfo, Mount, Request } from '../gateway/index.js'
-import { BrokerError, type Position, type Publication, type Snapshot } from './broker.js'
+import type { Connection, Hooks, JoinInfo, Mount } from '../gateway/index.js'
+import { BrokerError, type Position, type ReadFrom } from './broker.js'
 import { type CompiledRoom, checkedKey } from './compile.js'
+import { Join } from './join.js'
+import { type Replay, replayOf } from './replay.js'
 import type { Member, Room } from './room.js'
 import type { Rooms } from './rooms.js'
 
@@ -13,7 +14,7 @@ declare module '../gateway/connection.js' {
   interface ConnectionSlots {
     /** The rooms this connection is in. */
     rooms?: Map<Room, Member>
-    /** Joins under way. */
+    /** How many joins are under way. */
     joins?: number
   }
 }
@@ -25,54 +26,20 @@ export type LeftWhy = 'evicted' | 'revoked' | 'closed'
 const MAX_READS = 3
 
 /** Where a joiner wants to start. */
-interface From {
-  readonly since: Position | undefined
-  readonly last: number | undefined
-}
-
-/** A JOIN on its way. Ends once: in the room, refused, cancelled, or late. */
-class Join implements Request {
-  ended = false
-  readonly #clock: Clock
-  readonly #ms: number
-  readonly #onEnd: (error: unknown) => void
-  #timer: Timer | undefined
-
-  constructor(clock: Clock, ms: number, onEnd: (error: unknown) => void) {
-    this.#clock = clock
-    this.#ms = ms
-    this.#onEnd = onEnd
-  }
-
-  start(): void {
-    this.#timer = this.#clock.setTimeout(() => this.end(refuseCall('TIMEOUT')), this.#ms)
-  }
-
-  cancel(): void {
-    this.end(refuseCall('CANCELLED'))
-  }
-
-  /** `error` is `undefined` where the connection is in the room. */
-  end(error: unknown): void {
-    if (this.ended) return
-    this.ended = true
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
-    this.#onEnd(error)
-  }
-}
+type From = Pick<ReadFrom, 'since' | 'last'>
 
 /** Handles JOIN and LEAVE of one namespace, and the server's own joins and evictions. */
 export class Memberships {
   readonly #mount: Mount
   readonly #rooms: Rooms
-  readonly #clock: Clock
+  // Joins under way by room key: an eviction ends them too. In all at most what is in flight.
+  readonly #joins = new Map<string, Set<Join>>()
   readonly #onJoin: ReadonlyArray<Hooks['onJoin']>
   readonly #onLeave: ReadonlyArray<Hooks['onLeave']>
 
   constructor(mount: Mount, rooms: Rooms) {
     this.#mount = mount
     this.#rooms = rooms
-    this.#clock = mount.clock
     this.#onJoin = mount.gateway.hooks.of('onJoin', mount.path)
     this.#onLeave = mount.gateway.hooks.of('onLeave', mount.path)
   }
@@ -80,12 +47,10 @@ export class Memberships {
   /** Handles JOIN. */
   readonly onJoin = (connection: Connection, frame: FrameOf<'JOIN'>): void => {
     const [, seq, name, params, since, last] = frame
-    const join = new Join(this.#clock, this.#mount.settings.callTimeout, (error) => {
-      if (error !== undefined && connection.settle(seq)) this.#refuse(connection, seq, error)
-      connection.finish()
-    })
+    const refuse = (error: CallError): void => void connection.writer.send(failureText(seq, error))
+    const join = new Join(connection, seq, this.#mount.clock, this.#mount.settings.callTimeout, refuse)
     if (!connection.begin(seq, join)) {
-      this.#refuse(connection, seq, refuseCall('OVERLOADED'))
+      refuse(refuseCall('OVERLOADED'))
       return
     }
     join.start()
@@ -93,32 +58,27 @@ export class Memberships {
       since: since ? { epoch: since[0], offset: since[1], tag: since[2] } : undefined,
       last: last ?? undefined,
     }
-    this.#join(connection, join, seq, name, params, from).then(
-      () => join.end(undefined),
-      (error: unknown) => join.end(error),
-    )
+    this.#join(join, name, params, from)
+      .catch((error: unknown) => join.end(this.#refusalFor(connection, error)))
+      .finally(() => join.finish())
   }
 
-  async #join(
-    connection: Connection,
-    join: Join,
-    seq: number,
-    name: string,
-    params: unknown,
-    from: From,
-  ): Promise<void> {
+  async #join(join: Join, name: string, params: unknown, from: From): Promise<void> {
     const definition = this.#rooms.definition(name)
     if (definition === undefined) throw refuseCall('UNKNOWN_ROOM')
     const key = this.#keyFor(definition, params)
+    const { connection } = join
     const { slots } = connection
     if ((slots.rooms?.size ?? 0) + (slots.joins ?? 0) >= this.#mount.settings.maxRooms)
       throw refuseCall('OVERLOADED')
     slots.joins = (slots.joins ?? 0) + 1
+    this.#track(key, join)
     try {
       await this.#authorize({ mount: this.#mount, connection, room: name, key, params }, definition)
-      if (!join.ended) await this.#enter(connection, join, seq, definition, key, params, from)
+      if (!join.over) await this.#enter(join, definition, key, params, from)
     } finally {
       slots.joins -= 1
+      this.#untrack(key, join)
     }
   }
 
@@ -127,6 +87,8 @@ export class Memberships {
       return checkedKey(definition, params)
     } catch (error) {
       if (!(error instanceof AckordError)) throw error
+      if (definition.params.check(params))
+        throw new CallError('INVALID_INPUT', { pointer: '', rule: 'KeyTooLong' })
       throw new CallError('INVALID_INPUT', definition.params.explain(params))
     }
   }
@@ -139,77 +101,61 @@ export class Memberships {
   }
 
   async #enter(
-    connection: Connection,
     join: Join,
-    seq: number,
     definition: CompiledRoom,
     key: string,
     params: unknown,
     from: From,
   ): Promise<void> {
+    const { connection, seq } = join
     await this.#rooms.use(definition, key, async (room) => {
-      const present = room.members.get(connection)
-      // Whom the server joined has asked for nothing yet: its first JOIN is answered as any other.
-      if (present !== undefined && present.seq !== 0) {
-        if (!connection.settle(seq)) return
-        present.seq = seq
-        sendJoined(connection, seq, room, 0, undefined)
-        return
-      }
-      const { snapshot, recent } = await this.#snapshot(room, from, connection.sessionKey)
+      const replay = joined(room, connection) ? undefined : await this.#replay(room, connection, from)
       // From here to the end nothing is awaited: what is published next finds the member in the room.
-      if (join.ended || !connection.settle(seq)) return
-      this.#admit(room, { connection, params, seq, cursor: 0 }, snapshot, recent)
+      const present = joined(room, connection)
+      if (!join.take()) return
+      if (present !== undefined) {
+        present.seq = seq
+        sendJoined(connection, seq, room, NOTHING)
+      } else if (replay !== undefined) {
+        admit(room, { connection, params, seq, cursor: 0 }, replay)
+      }
     })
   }
 
   // Whatever is published while the snapshot is read is either in it or among the recent.
-  async #snapshot(
-    room: Room,
-    { since, last }: From,
-    session: string,
-  ): Promise<{ snapshot: Snapshot; recent: readonly Publication[] }> {
+  async #replay(room: Room, connection: Connection, from: From): Promise<Replay> {
+    const client = connection.sessionKey
     for (let i = 0; i < MAX_READS; i++) {
-      room.keepRecent()
-      const snapshot = await this.#rooms.read(room, { since, last, session })
-      const recent = room.recent()
-      if (recent !== undefined) return { snapshot, recent: after(recent, snapshot, session) }
-      room.forgetRecent()
+      const recent = room.watch()
+      try {
+        const snapshot = await this.#rooms.read(room, { ...from, session: client })
+        if (!recent.overrun) return replayOf(room, connection.writer, client, snapshot, recent.publications)
+      } finally {
+        room.unwatch(recent)
+      }
     }
     throw refuseCall('OVERLOADED')
   }
 
-  #admit(room: Room, member: Member, snapshot: Snapshot, recent: readonly Publication[]): void {
-    const { connection } = member
-    let replay = [...snapshot.publications, ...snapshot.latest, ...recent].map((publication) =>
-      room.encode(publication),
-    )
-    let { gap } = snapshot
-    // Three bytes a unit and ten a header are the most a text can take.
-    if (!connection.writer.fits(replay.reduce((bytes, text) => bytes + 3 * text.length + 10, 1024))) {
-      if (snapshot.latest.length > 0) throw refuseCall('OVERLOADED')
-      replay = []
-      gap = 'tooMany'
-    }
-    sendJoined(connection, member.seq, room, replay.length, snapshot.position, gap)
-    for (const text of replay) connection.writer.send(text)
-    room.add(member)
-    connection.slots.rooms ??= new Map()
-    connection.slots.rooms.set(room, member)
-  }
-
-  #refuse(connection: Connection, seq: number, error: unknown): void {
-    const refusal = error instanceof CallError ? error : this.#unexpected(connection, error)
-    connection.send([FRAMES.FAIL.type, seq, refusal.code, refusal.data, refusal.retryAfter])
-  }
-
-  #unexpected(connection: Connection, error: unknown): CallError {
+  #refusalFor(connection: Connection, error: unknown): CallError {
+    if (error instanceof CallError) return error
     if (error instanceof BrokerError && error.retry) return refuseCall('UNAVAILABLE')
     this.#mount.log.error(
       { err: error, connection: connection.id, user: connection.user.id },
       'ackord: a join failed',
     )
     return refuseCall('FORBIDDEN')
+  }
+
+  #track(key: string, join: Join): void {
+    const joins = this.#joins.get(key)
+    if (joins === undefined) this.#joins.set(key, new Set([join]))
+    else joins.add(join)
+  }
+
+  #untrack(key: string, join: Join): void {
+    const joins = this.#joins.get(key)
+    if (joins?.delete(join) && joins.size === 0) this.#joins.delete(key)
   }
 
   /** Handles LEAVE: of a JOIN under way, or of a membership. Of anything else it is ignored. */
@@ -224,24 +170,35 @@ export class Memberships {
     }
   }
 
-  /** The server takes a connection in, without asking `join`. Harmless where it is in. */
+  /** The server takes a connection in, without asking `join` or counting it. Harmless where it is in. */
   async joinByServer(connection: Connection, definition: CompiledRoom, params: unknown): Promise<void> {
     const key = checkedKey(definition, params)
     await this.#rooms.use(definition, key, async (room) => {
-      const { snapshot, recent } = await this.#snapshot(
-        room,
-        { since: undefined, last: undefined },
-        connection.session,
-      )
+      const replay = await this.#replay(room, connection, {})
       if (connection.phase !== 'open' || room.members.has(connection)) return
-      this.#admit(room, { connection, params, seq: 0, cursor: 0 }, snapshot, recent)
+      admit(room, { connection, params, seq: 0, cursor: 0 }, replay)
     })
   }
 
-  /** The server ends a membership: LEFT follows everything that was published before. */
-  evict(room: Room, member: Member, why: LeftWhy): void {
-    this.#leave(room, member, true)
-    member.connection.send([FRAMES.LEFT.type, room.key, why])
+  /**
+   * The server ends memberships in a room, and joins that are under way; how many. LEFT follows everything that was published
+   * before.
+   */
+  evict(key: string, isMeant: (connection: Connection) => boolean, why: LeftWhy): number {
+    let evicted = 0
+    for (const join of this.#joins.get(key) ?? []) {
+      if (join.over || !isMeant(join.connection)) continue
+      join.end(refuseCall('FORBIDDEN'))
+      evicted++
+    }
+    const room = this.#rooms.find(key)
+    for (const member of room?.members.values() ?? []) {
+      if (room === undefined || !isMeant(member.connection)) continue
+      this.#leave(room, member, true)
+      member.connection.send([FRAMES.LEFT.type, key, why])
+      evicted++
+    }
+    return evicted
   }
 
   /** A connection ended: it leaves every room. */
@@ -254,39 +211,41 @@ export class Memberships {
     room.remove(member, last)
     connection.slots.rooms?.delete(room)
     this.#rooms.release(room)
-    const info: JoinInfo = {
-      mount: this.#mount,
-      connection,
-      room: room.definition.name,
-      key: room.key,
-      params,
-    }
+    const { key, definition } = room
+    const info: JoinInfo = { mount: this.#mount, connection, room: definition.name, key, params }
+    const failed = (error: unknown): void =>
+      this.#mount.log.error({ err: error }, 'ackord: an onLeave hook failed')
     for (const onLeave of this.#onLeave) {
       try {
-        onLeave(info)
+        // An async function fits where nothing is awaited; what it rejects with must not end the process.
+        Promise.resolve(onLeave(info)).catch(failed)
       } catch (error) {
-        this.#mount.log.error({ err: error }, 'ackord: an onLeave hook threw')
+        failed(error)
       }
     }
   }
 }
 
-function after(recent: readonly Publication[], snapshot: Snapshot, session: string): readonly Publication[] {
-  const head = snapshot.position?.offset ?? 0
-  return recent.filter(
-    ({ delivery, position, except }) =>
-      except !== session && (delivery === 'latest' || (position !== undefined && position.offset > head)),
-  )
+// Whom only the server joined has asked for nothing yet: its first JOIN is answered as any other.
+function joined(room: Room, connection: Connection): Member | undefined {
+  const member = room.members.get(connection)
+  return member?.seq === 0 ? undefined : member
 }
 
-function sendJoined(
-  connection: Connection,
-  seq: number,
-  room: Room,
-  replayed: number,
-  position: Position | undefined,
-  gap?: string,
-): void {
-  const place = position && ([position.epoch, position.offset, position.tag] as const)
-  connection.send([FRAMES.JOINED.type, seq, room.key, replayed, place, gap])
+const NOTHING: Replay = { texts: [], position: undefined, gap: undefined }
+
+function admit(room: Room, member: Member, replay: Replay): void {
+  const { connection } = member
+  sendJoined(connection, member.seq, room, replay)
+  for (const text of replay.texts) connection.writer.send(text)
+  room.add(member)
+  connection.slots.rooms ??= new Map()
+  connection.slots.rooms.set(room, member)
 }
+
+function sendJoined(connection: Connection, seq: number, room: Room, { texts, position, gap }: Replay): void {
+  const place = position && wirePosition(position)
+  connection.send([FRAMES.JOINED.type, seq, room.key, texts.length, place, gap])
+}
+
+const wirePosition = ({ epoch, offset, tag }: Position) => [epoch, offset, tag] as const

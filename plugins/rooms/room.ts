@@ -20,6 +20,12 @@ const SEAL_BYTES = 262_144
 /** Publications kept for joiners whose snapshot is under way; beyond, they read again. */
 const MAX_RECENT = 1000
 
+/** What was published while a joiner's snapshot was read; `overrun` where it was too much, and the joiner must read again. */
+export interface Recent {
+  readonly publications: Publication[]
+  overrun: boolean
+}
+
 /** A room that has members, or somebody on the way in. */
 export class Room implements Flushable {
   readonly key: string
@@ -31,8 +37,8 @@ export class Room implements Flushable {
   readonly #turn = new TurnBuffer()
   readonly #keyJson: string
   #scheduled = false
-  #recent: Publication[] | undefined
-  #overrun = false
+  // One for each joiner whose snapshot is being read.
+  readonly #recents = new Set<Recent>()
 
   constructor(mount: Mount, definition: CompiledRoom, key: string) {
     this.#mount = mount
@@ -43,7 +49,7 @@ export class Room implements Flushable {
 
   /** From the broker, in order. */
   readonly deliver = (publications: readonly Publication[]): void => {
-    if (this.#recent !== undefined) this.#remember(publications)
+    for (const recent of this.#recents) remember(recent, publications)
     if (this.members.size === 0) return
     for (const publication of publications) {
       const { delivery, except, position } = publication
@@ -101,29 +107,23 @@ export class Room implements Flushable {
     this.members.delete(member.connection)
   }
 
-  /** Keeps what is published from now on for a joiner, until `takeRecent`. */
-  keepRecent(): void {
-    this.#recent ??= []
+  /** Keeps what is published from now on for one joiner, until `unwatch`. */
+  watch(): Recent {
+    const recent: Recent = { publications: [], overrun: false }
+    this.#recents.add(recent)
+    return recent
   }
 
-  /** What was published since `keepRecent`; `undefined` where it was too much and the joiner must read again. */
-  recent(): readonly Publication[] | undefined {
-    return this.#overrun ? undefined : this.#recent
+  unwatch(recent: Recent): void {
+    this.#recents.delete(recent)
   }
+}
 
-  /** The last joiner on the way is in, or reads again. */
-  forgetRecent(): void {
-    this.#recent = undefined
-    this.#overrun = false
-  }
-
-  #remember(publications: readonly Publication[]): void {
-    const recent = this.#recent ?? []
-    if (recent.length + publications.length > MAX_RECENT) {
-      this.#overrun = true
-      recent.length = 0
-    } else if (!this.#overrun) {
-      recent.push(...publications)
-    }
+function remember(recent: Recent, publications: readonly Publication[]): void {
+  if (recent.publications.length + publications.length > MAX_RECENT) {
+    recent.overrun = true
+    recent.publications.length = 0
+  } else if (!recent.overrun) {
+    recent.publications.push(...publications)
   }
 }

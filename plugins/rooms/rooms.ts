@@ -2,7 +2,7 @@
 import { AckordError } from '../errors.js'
 import type { Hooks, Mount } from '../gateway/index.js'
 import type { Broker, Position, ReadFrom, Snapshot } from './broker.js'
-import { type CompiledRoom, checkedKey, compileRooms } from './compile.js'
+import { type CompiledRoom, compileRooms } from './compile.js'
 import { Room } from './room.js'
 
 /** How to publish. */
@@ -63,7 +63,6 @@ export class Rooms {
       return await work(held.room)
     } finally {
       held.room.joining--
-      if (held.room.joining === 0) held.room.forgetRecent()
       this.release(held.room)
     }
   }
@@ -133,5 +132,3 @@ export class Rooms {
     return `${this.#mount.path} ${key}`
   }
 }
-
-export { checkedKey }

@@ -109,7 +109,7 @@ const descriptor = {
   },
   events: {},
   rooms: {
-    channel: { events: ['posted', 'topic', 'typing'] },
+    channel: { params: ['channelId'], events: ['posted', 'topic', 'typing'] },
   },
 } as const
 
