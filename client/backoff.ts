@@ -7,8 +7,8 @@ export interface Backoff {
 }
 
 /**
- * Full jitter: a time between 0 and `base · 2^failures`, at most `max`. `failures` counts those before this one;
+ * Full jitter: whole milliseconds between 0 and `base · 2^failures`, at most `max`. `failures` counts those before this one;
  * `random` is in 0 ≤ n < 1.
  */
 export const delayOf = ({ base, max }: Backoff, failures: number, random: number): number =>
-  random * Math.min(max, base * 2 ** failures)
+  Math.floor(random * Math.min(max, base * 2 ** failures))

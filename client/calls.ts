@@ -1,20 +1,18 @@
 /** Calls by their delivery: sent, queued, sent again, and always settled. PROTOCOL.md § Calls. */
 import { jsonCodec } from '../contract/wire/codec.js'
 import type { FrameOf } from '../contract/wire/frames.js'
-import { createAlarm } from './alarm.js'
+import { createAlarm, wholeMs } from './alarm.js'
 import { delayOf } from './backoff.js'
 import { encode } from './channel.js'
 import type { Link } from './connection.js'
 import { type Failed, Failure, failed, refused } from './errors.js'
 import { createId } from './host.js'
 import type { Settings } from './settings.js'
-import { isClosed, isFinal, type State } from './state.js'
+import { isClosed, isFinal, type State, whyClosed } from './state.js'
 import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileCall } from './types.js'
 
 /** After so many refusals a queued call is not sent again by itself. */
 const MAX_REFUSALS = 8
-/** The longest time a timer can wait, in ms. */
-const MAX_TIMER = 2 ** 31 - 1
 
 type Outcome = Failed | { readonly ok: true; readonly value: unknown }
 
@@ -27,7 +25,7 @@ export interface Pending {
   cancel(): void
   /** Sends it if it is its turn. False where the connection has no room for it, nor for any after it. */
   flush(): boolean
-  down(state: State): void
+  down(state: State, untouched: boolean): void
 }
 
 /** The calls of a client. */
@@ -37,10 +35,8 @@ export interface Calls {
   /** Those that have not settled, in the order they were made. */
   readonly pending: ReadonlySet<Pending>
   flush(): void
-  down(state: State): void
+  down(state: State, untouched: boolean): void
 }
-
-const wholeMs = (ms: number): number => Math.min(Math.max(0, Math.ceil(ms)), MAX_TIMER)
 
 // What is sent is what the input was when it was called. Throws what JSON cannot carry or a server would close for.
 const snapshot = (name: string, input: unknown): unknown =>
@@ -53,7 +49,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
   let producer = ''
   let ids = 0
   let numbers = 0
-  // Calls of delivery 'once' run in the order they were made: none overtakes one that has to wait.
+  // Calls of delivery 'once' leave in the order they were made: while one has to wait, those behind it wait too. Only those
+  // in flight already, when the server refuses one before them, run before it.
   let blocked = false
 
   function flush(): void {
@@ -71,7 +68,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     const state = link.get()
     const closed = isClosed(state)
     if (delivery === 'attempt' && !isFinal(state) && (closed || state.state === 'waiting')) return 'OFFLINE'
-    if (closed) return 'CLOSED'
+    if (closed) return whyClosed(state)
     return pending.size >= settings.entries ? 'QUEUE_FULL' : undefined
   }
 
@@ -99,9 +96,12 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     const expires = clock.now() + patience
     const deadline = wholeMs(timeout)
     const alarm = createAlarm(clock)
-    // On this connection, 0 while it is not in flight; whether it may have reached a server; whether a refusal asked to wait.
+    // On this connection, 0 while it is not in flight.
     let seq = 0
+    // Whether it may have run; and whether it already might have when it was sent last.
     let sent = false
+    let sentBefore = false
+    // Whether a refusal asked to wait.
     let held = false
     let refusals = 0
 
@@ -159,6 +159,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
             // A call that was given up keeps its place in flight until its answer comes, as it does on the server.
             if (!pending.has(self)) return
             seq = 0
+            // An answer settles it on the server: what is unknown is what it was before it was sent this time.
+            sent = sentBefore
             if (answer[0] === 19) refuse(answer)
             else settle({ ok: true, value: answer[2] })
           },
@@ -167,20 +169,26 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
         if (given < 0) give('TOO_LARGE')
         else {
           seq = given
+          sentBefore = sent
           sent = true
           alarm.set(deadline, () => give('TIMEOUT'))
           changed()
         }
         return true
       },
-      down(state) {
-        const inFlight = seq !== 0
+      down(state, untouched) {
+        const begun = seq !== 0
+        const inFlight = begun && !untouched
+        if (begun && untouched) sent = sentBefore
         seq = 0
-        if (!queued) give(inFlight ? 'CONNECTION_LOST' : isFinal(state) ? 'CLOSED' : 'OFFLINE')
-        else if (isClosed(state)) giveUp(inFlight ? 'CONNECTION_LOST' : 'CLOSED')
+        if (!queued) give(inFlight ? 'CONNECTION_LOST' : isClosed(state) ? whyClosed(state) : 'OFFLINE')
+        else if (isClosed(state)) giveUp(inFlight ? 'CONNECTION_LOST' : whyClosed(state))
         else if (inFlight) {
           if (once && link.channel.ledger === false) give('OUTCOME_UNKNOWN')
           else wait()
+          changed()
+        } else if (begun) {
+          wait()
           changed()
         }
       },
@@ -211,8 +219,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     },
     pending,
     flush,
-    down(state) {
-      for (const call of pending) call.down(state)
+    down(state, untouched) {
+      for (const call of pending) call.down(state, untouched)
     },
   }
 }

@@ -54,11 +54,14 @@ export function createChannel(): Channel {
     socket?.send(text)
   }
 
+  // LEAVE and CANCEL are smaller than any JOIN or CALL: where they have to wait for WELCOME, nothing overtakes them.
+  const fits = (size: number): boolean => frames < FIRST_FLIGHT.frames && bytes + size <= FIRST_FLIGHT.bytes
+
   const send = (frame: ClientFrame): boolean => {
     const text = encode(frame)
     if (!socket || (limits && byteLength(text) > limits.bytes)) return false
-    // The first flight is for HELLO, JOIN and CALL: what takes one of them back can wait for WELCOME.
-    if (limits) transmit(text)
+    // Before WELCOME this takes a CALL or JOIN back, so there are never more that wait than requests in the first flight.
+    if (limits || fits(byteLength(text))) transmit(text)
     else held.push(text)
     return true
   }
@@ -86,7 +89,7 @@ export function createChannel(): Channel {
       const size = byteLength(text)
       if (limits) {
         if (size > limits.bytes) return -1
-      } else if (frames >= FIRST_FLIGHT.frames || bytes + size > FIRST_FLIGHT.bytes) return 0
+      } else if (!fits(size)) return 0
       waiting.set(++seq, answered)
       transmit(text)
       return seq

@@ -32,8 +32,8 @@ export function createClient<C extends object, E extends object, R extends objec
       rooms.flush()
       calls.flush()
     },
-    down(state) {
-      calls.down(state)
+    down(state, untouched) {
+      calls.down(state, untouched)
       rooms.down(state)
     },
   })
@@ -47,7 +47,9 @@ export function createClient<C extends object, E extends object, R extends objec
     events,
     rooms: createTree(
       descriptor.rooms,
-      (name) => (params: unknown) => createRoom(link, rooms, report, name, params),
+      (name, { params }) =>
+        (given: unknown) =>
+          createRoom(link, rooms, report, name, params, given),
     ),
     connection: link,
     outbox,

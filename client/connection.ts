@@ -17,8 +17,11 @@ export interface Parts {
   receive(frame: ServerFrame): void
   /** There may be room: sends what waits, in order. */
   flush(): void
-  /** What was in flight is lost; `state` tells how it goes on. Runs no code of the application. */
-  down(state: State): void
+  /**
+   * What was in flight is lost; `state` tells how it goes on. `untouched`: the server has run none of it. Runs no code of the
+   * application.
+   */
+  down(state: State, untouched: boolean): void
 }
 
 /** A connection as the parts of a client see it. */
@@ -46,6 +49,7 @@ export function createConnection(
   let channel = createChannel()
   let socket: WebSocketLike | undefined
   let session = ''
+  let untouched = false
 
   const watchdog = createWatchdog(
     clock,
@@ -69,6 +73,7 @@ export function createConnection(
   const run: Record<Effect, () => void> = {
     dial() {
       host.addEventListener?.('online', online)
+      untouched = false
       void dial(channel)
     },
     drop() {
@@ -87,7 +92,7 @@ export function createConnection(
       if (socket) socket.close(1000, state.closed?.reason)
       else lose({ code: 1000, reason: '', retry: 'never' })
     },
-    down: () => parts.down(state),
+    down: () => parts.down(state, untouched),
   }
 
   /** Nothing goes out any more, and what was begun on this connection finds that it is over. */
@@ -97,10 +102,16 @@ export function createConnection(
     channel = createChannel()
   }
 
+  async function askToken(): Promise<string | null> {
+    const token: unknown = (await options.token?.()) ?? null
+    if (token !== null && typeof token !== 'string') throw new TypeError('token() must return a string')
+    return token
+  }
+
   async function dial(mine: Channel): Promise<void> {
     let retry: Loss['retry'] = 'backoff'
     try {
-      const token = (await options.token?.()) ?? null
+      const token = await askToken()
       if (mine !== channel) return
       retry = 'never'
       const Socket = options.WebSocket ?? host.WebSocket
@@ -122,8 +133,11 @@ export function createConnection(
       parts.flush()
     }
     made.onmessage = (message: { data: string }) => read(message.data)
-    made.onclose = ({ code, reason }: { code: number; reason: string }) =>
+    made.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      // WELCOME goes before anything is run: a Close of the server's own that overtook it turned us away at the door.
+      untouched = channel.ledger === undefined && code >= 4000
       lose({ code, reason, retry: retryOf(code) })
+    }
     // The close that follows tells all there is to know; ws throws where nobody listens.
     made.onerror = () => {}
   }
@@ -133,6 +147,9 @@ export function createConnection(
     watchdog.heard()
     const frame = readFrame(data)
     if (typeof frame === 'number') {
+      report(
+        new TypeError(`the server sent what is no frame of this protocol: ${String(data).slice(0, 200)}`),
+      )
       lose({ code: Math.max(frame, 4500), reason: 'the server broke the protocol', retry: 'slow' })
     } else if (frame) receive(frame)
   }
@@ -165,8 +182,8 @@ export function createConnection(
 
   async function refresh(mine: Channel): Promise<void> {
     try {
-      const token = await options.token?.()
-      if (token !== undefined) mine.send([9, token])
+      const token = await askToken()
+      if (token !== null) mine.send([9, token])
     } catch (error) {
       report(error)
     }

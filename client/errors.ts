@@ -26,9 +26,15 @@ const TEXT: ReadonlyMap<string, string> = new Map(
     QUEUE_FULL: 'too many calls wait, see outbox.entries',
     TOO_LARGE: 'larger than the server takes',
     CANCELLED: 'taken back',
-    CLOSED: 'the client is closed',
+    CLOSED: 'the connection ended for good, see connection.get().closed',
   } satisfies Partial<Record<ErrorName, string>>),
 )
+
+// INVALID_INPUT says where and which rule; other data is the contract's own.
+const detailOf = (data: unknown): string => {
+  const { pointer, rule }: { pointer?: unknown; rule?: unknown } = Object(data)
+  return rule === undefined ? 'refused by the server' : `${pointer || 'the input'} breaks the rule ${rule}`
+}
 
 /** A failed call, as a rejected promise or as `result.error`: an Error with a `code` to narrow by. */
 export class Failure<Code extends string = string, Data = unknown> extends Error {
@@ -41,7 +47,7 @@ export class Failure<Code extends string = string, Data = unknown> extends Error
 
   /** `name` is the call's or room's. */
   constructor(name: string, code: Code, data: Data, retryAfter?: number) {
-    super(`${name} failed with ${code}: ${TEXT.get(code) ?? 'refused by the server'}`)
+    super(`${name} failed with ${code}: ${TEXT.get(code) ?? detailOf(data)}`)
     this.name = 'Failure'
     this.code = code
     this.data = data

@@ -8,7 +8,7 @@ import { type Failed, failed, refused } from './errors.js'
 import { type Audience, createFeed } from './feed.js'
 import type { Listeners } from './listeners.js'
 import type { Settings } from './settings.js'
-import { isClosed, isFinal, type State } from './state.js'
+import { isClosed, isFinal, type State, whyClosed } from './state.js'
 import type { Joined, JoinOptions, LeftReason } from './types.js'
 
 /** A handle, as a membership sees it. */
@@ -166,7 +166,7 @@ export function createMembership(
       if (!isClosed(state)) return
       // Whoever still waits is told. Those that were in come back after `connect()`, unless this is for good.
       const told = [...holders.keys()].filter((holder) => isFinal(state) || holders.get(holder))
-      release(told, failed(room, 'CLOSED'))
+      release(told, failed(room, whyClosed(state)))
     },
   }
 }

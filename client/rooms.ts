@@ -25,14 +25,18 @@ export function createRooms(link: Link, settings: Settings): Rooms {
       const found = memberships.get(id)
       if (found) return found
       let key = ''
+      const forget = () => {
+        if (byKey.get(key) === made) byKey.delete(key)
+      }
       const made = createMembership(link, settings, room, params, options, {
         joined(given) {
+          forget()
           key = given
           byKey.set(key, made)
         },
         gone() {
           memberships.delete(id)
-          byKey.delete(key)
+          forget()
         },
       })
       memberships.set(id, made)

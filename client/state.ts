@@ -4,7 +4,7 @@
  */
 import type { Retry } from '../contract/wire/close-codes.js'
 import { type Backoff, delayOf } from './backoff.js'
-import type { ConnectionSnapshot, ConnectionState } from './types.js'
+import type { ConnectionSnapshot, ConnectionState, PlainCode } from './types.js'
 
 interface In<S extends ConnectionState> extends ConnectionSnapshot {
   readonly state: S
@@ -66,6 +66,15 @@ export const isClosed = ({ state }: State): boolean => state === 'closing' || st
 /** Closed by `close()`: nothing connects it again. */
 export const isFinal = (state: State): boolean =>
   state.state === 'closing' || (state.state === 'closed' && state.final)
+
+// What a server that closes for good says, in the words of a call.
+const REFUSALS: Readonly<Record<number, PlainCode>> = {
+  4506: 'UNAUTHORIZED',
+  4507: 'FORBIDDEN',
+  4511: 'UPGRADE_REQUIRED',
+}
+/** With which code calls and joins fail in a closed state. PROTOCOL.md § Close codes. */
+export const whyClosed = (state: State): PlainCode => REFUSALS[state.closed?.code ?? 0] ?? 'CLOSED'
 
 /** Where every connection starts. */
 export const IDLE: State = { state: 'idle', attempt: 0, retryIn: undefined, closed: undefined }

@@ -17,7 +17,12 @@ export interface Descriptor {
   readonly hash: string
   readonly calls: Readonly<Record<string, { readonly delivery: CallDelivery; readonly stream?: true }>>
   readonly events: Readonly<Record<string, { readonly ack?: true }>>
-  readonly rooms: Readonly<Record<string, { readonly events: readonly string[]; readonly presence?: true }>>
+  readonly rooms: Readonly<
+    Record<
+      string,
+      { readonly params: readonly string[]; readonly events: readonly string[]; readonly presence?: true }
+    >
+  >
 }
 
 /** Declared errors of a call: data by code. */
@@ -26,6 +31,7 @@ export type ErrorMap = object
 /** The codes that no contract declares and that carry no data. PROTOCOL.md § Errors. */
 export type PlainCode =
   | 'UNKNOWN_CALL'
+  | 'UNKNOWN_ROOM'
   | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'RATE_LIMITED'
@@ -75,7 +81,7 @@ export interface CallOptions {
 export interface Call<I, A, E extends ErrorMap = Record<never, never>> {
   /** Resolves with the ack; rejects with a `CallFailure`. */
   (input: I, options?: CallOptions): Promise<A>
-  /** Resolves with the ack or the failure. */
+  /** Resolves with the ack or the failure; rejects only for an input that cannot be sent, with a TypeError or RangeError as above. */
   result(input: I, options?: CallOptions): Promise<Result<A, E>>
 }
 
@@ -144,8 +150,9 @@ export interface Room<E extends object> {
   onLeft(listener: (reason: LeftReason) => void): () => void
   /**
    * Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer.
-   * `options` count where no other handle is in. Settles with the answer, or `TIMEOUT`, `CANCELLED` by `leave`, `CLOSED`; while
-   * there is no connection it waits for one. Never rejects.
+   * `options` count where no other handle is in. Settles with the answer, or `TIMEOUT`, `CANCELLED` by `leave`, or why the
+   * connection ended for good (`CLOSED`, `UNAUTHORIZED`, `FORBIDDEN`, `UPGRADE_REQUIRED`); while there is no connection it waits for one. Never rejects; throws a TypeError for a `since` that is no position and a `last` that is
+   * no integer of 0 or more.
    */
   join(options?: JoinOptions): Promise<Joined>
   /** Ends this handle's membership; the room is left with its last handle. Harmless without a join. */

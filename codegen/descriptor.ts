@@ -18,7 +18,8 @@ export function printDescriptor(contract: Contract): string {
     ])}`,
     `events: ${table(events, (event) => (event.ack === undefined ? [] : ['ack: true']))}`,
     `rooms: ${table(rooms, (room) => [
-      `events: [${Object.keys(room.events).map(quote).join(', ')}]`,
+      `params: ${list(room.params.properties)}`,
+      `events: ${list(room.events)}`,
       ...(room.presence === undefined ? [] : ['presence: true']),
     ])}`,
   ])} as const`
@@ -27,6 +28,8 @@ export function printDescriptor(contract: Contract): string {
 /** Entries in braces, one a line, each with its comma. */
 export const record = (members: readonly string[]): string =>
   members.length === 0 ? '{}' : `{\n${members.map((each) => `${indent(each)},\n`).join('')}}`
+
+const list = (named: object): string => `[${Object.keys(named).map(quote).join(', ')}]`
 
 function table<T>(
   definitions: Readonly<Record<string, T>>,

@@ -49,6 +49,6 @@ function commentLine(line: string): string {
   return escapeHidden(line.replaceAll('\t', '  '))
     .replaceAll('*/', '*\\/')
     .replace(markup, '\\x3c')
-    .replace(/@(?=ts-)/g, '') // `@ts-expect-error` works in any comment
+    .replace(/@+(?=ts-)/g, '') // `@ts-expect-error` works in any comment
     .trimEnd()
 }

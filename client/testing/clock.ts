@@ -60,7 +60,8 @@ export function createClock(options: { readonly wall?: number } = {}): TestClock
 
   return {
     now: () => now,
-    wall: () => offset + now,
+    // Whole milliseconds, as Date.now() gives them.
+    wall: () => Math.floor(offset + now),
     setTimeout(callback, ms) {
       if (!(ms <= LONGEST_TIMER))
         throw new RangeError(`A timer cannot wait ${ms} ms; ${LONGEST_TIMER} at most`)

@@ -4,6 +4,10 @@ import { delayOf } from '../../client/backoff.js'
 describe('delayOf', () => {
   const backoff = { base: 500, max: 30_000 }
 
+  it('is whole milliseconds', () => {
+    expect(delayOf(backoff, 3, 1 / 3)).toBe(1333)
+  })
+
   it('spreads over the whole window, which doubles with each failure up to `max`', () => {
     for (const [failures, window] of [
       [0, 500],

@@ -454,6 +454,73 @@ describe('a connection lost while in flight', () => {
   })
 })
 
+describe('a close before WELCOME', () => {
+  const flight = async (delivery: keyof typeof each) => {
+    const made = harness()
+    const call = watch(each[delivery](made))
+    await settled()
+    made.socket.open()
+    expect(made.socket.of(2).length).toBe(1)
+    return { made, call, socket: made.socket }
+  }
+
+  it.each(['repeat', 'once'] as const)('with 4006 requeues a call that was not run: %s', async (delivery) => {
+    const { made, call, socket } = await flight(delivery)
+    socket.end(4006)
+    await settled()
+    expect(call.state).toBe('pending')
+    await redial(made)
+    // In the first flight again, and as new: no server has seen it.
+    expect(made.socket.of(2)).toEqual(socket.of(2))
+  })
+
+  it('with 4006 fails an attempt as one that was not sent', async () => {
+    const { call, socket } = await flight('attempt')
+    socket.end(4006)
+    await settled()
+    expect(call).toEqual(rejected('OFFLINE'))
+  })
+
+  it.each(deliveries)('with 4506 fails a call with what the server said: %s', async (delivery) => {
+    const { call, socket } = await flight(delivery)
+    socket.end(4506)
+    await settled()
+    expect(call).toEqual(rejected('UNAUTHORIZED'))
+  })
+
+  it.each([
+    ['attempt', 'CONNECTION_LOST'],
+    ['repeat', undefined],
+    ['once', undefined],
+  ] as const)('by the network leaves a call in flight: %s', async (delivery, code) => {
+    const { made, call, socket } = await flight(delivery)
+    socket.end(1006)
+    await settled()
+    expect(call).toEqual(code ? rejected(code) : { state: 'pending' })
+    if (delivery !== 'once') return
+    await redial(made)
+    made.socket.receive(welcome())
+    expect(made.socket.of(2)[0]?.[5]).toEqual([expect.any(String), 1, 1, true])
+  })
+
+  it.each([
+    ['attempt', 'CONNECTION_LOST', 'CONNECTION_LOST'],
+    ['repeat', undefined, 'CONNECTION_LOST'],
+    ['once', undefined, 'OUTCOME_UNKNOWN'],
+  ] as const)('is another matter than one after it: %s', async (delivery, after4006, after4506) => {
+    for (const [end, code] of [
+      [4006, after4006],
+      [4506, after4506],
+    ] as const) {
+      const { call, socket } = await flight(delivery)
+      socket.receive(welcome())
+      socket.end(end)
+      await settled()
+      expect(call).toEqual(code ? rejected(code) : { state: 'pending' })
+    }
+  })
+})
+
 describe('a final close', () => {
   it.each([
     ['attempt', 'CONNECTION_LOST'],
@@ -472,7 +539,7 @@ describe('a final close', () => {
   })
 
   it.each([
-    ['attempt', 'OFFLINE'],
+    ['attempt', 'CLOSED'],
     ['repeat', 'CLOSED'],
     ['once', 'CLOSED'],
   ] as const)('fails a call that still waits: %s', async (delivery, code) => {
@@ -734,6 +801,31 @@ describe('a refusal that asks to wait', () => {
     expect(names()).toEqual(['message.send', 'list'])
     await made.clock.advance(1000)
     expect(socket.of(2).map((frame) => frame[3])).toEqual([{ n: 1 }, {}, { n: 1 }, { n: 2 }])
+  })
+
+  it('settles an operation on the server: it is sent again as new, also where no ledger is kept', async () => {
+    const made = harness()
+    const socket = await made.open({ features: [], heartbeat: 0 })
+    const call = watch(made.client.calls.message.send({ n: 1 }))
+    socket.receive([19, 1, 'OVERLOADED', null, 1000])
+    await made.clock.advance(1000)
+    expect(socket.of(2).map((frame) => frame[5])).toEqual(Array(2).fill([expect.any(String), 1, 1, false]))
+    socket.receive([18, 2, 'done'])
+    await settled()
+    expect(call.value).toBe('done')
+  })
+
+  it('says nothing about the time an operation was sent before', async () => {
+    const made = harness()
+    const socket = await made.open({ heartbeat: 0 })
+    void made.client.calls.message.send({ n: 1 })
+    socket.end(1006)
+    await redial(made)
+    made.socket.receive(welcome({ heartbeat: 0 }), [19, 1, 'OVERLOADED', null, 1000])
+    await made.clock.advance(1000)
+    expect(made.socket.of(2).map((frame) => frame[5])).toEqual(
+      Array(2).fill([expect.any(String), 1, 1, true]),
+    )
   })
 
   it('goes on after a reconnect', async () => {

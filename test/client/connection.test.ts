@@ -114,6 +114,25 @@ describe('opening', () => {
     expect(made.sockets.length).toBe(1)
   })
 
+  it('reports a token that is no string, and tries again', async () => {
+    const made = harness({ token: () => ({ token: 'a' }) as unknown as string })
+    made.client.connection.connect()
+    await settled()
+    expect(made.errors).toEqual([new TypeError('token() must return a string')])
+    expect(made.sockets).toEqual([])
+    expect(made.client.connection.state).toBe('waiting')
+  })
+
+  it('reports a fresh token that is no string, and sends none', async () => {
+    const tokens: unknown[] = ['first', { token: 'a' }]
+    const made = harness({ token: () => tokens.shift() as string })
+    const socket = await made.open()
+    socket.receive([25, 'wanted', 30_000])
+    await settled()
+    expect(made.errors).toEqual([new TypeError('token() must return a string')])
+    expect(socket.of(9)).toEqual([])
+  })
+
   it('gives a token, a socket and WELCOME together the time of an attempt', async () => {
     const made = harness({ token: () => new Promise(() => {}), connectTimeout: 4000 })
     made.client.connection.connect()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { GapReason, Joined, LeftReason, PublicationInfo, Room } from '../../client/index.js'
+import type { GapReason, Joined, JoinOptions, LeftReason, PublicationInfo, Room } from '../../client/index.js'
 import type { ServerFrame, WirePosition } from '../../contract/wire/frames.js'
 import { type ChannelEvents, type Harness, harness, settled, watch, welcome } from './support/harness.js'
 
@@ -163,6 +163,30 @@ describe('joining', () => {
     void room.join()
     expect(socket.of(6)[0]?.[3]).toEqual({ channelId: 'a' })
   })
+
+  it.each([
+    [{ since: 'e:4' }],
+    [{ since: '' }],
+    [{ since: {} }],
+    [{ since: at(4) }],
+    [{ since: { ...position(4), offset: -1 } }],
+    [{ since: { ...position(4), tag: 0.5 } }],
+    [{ since: { ...position(4), epoch: 7 } }],
+    [{ since: { ...position(4), epoch: 'e'.repeat(1025) } }],
+    [{ last: -1 }],
+    [{ last: 1.5 }],
+    [{ last: Number.NaN }],
+    [{ last: '5' }],
+  ])('refuses %j at once, and joins nothing', async (options) => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    expect(() => room.join(options as unknown as JoinOptions)).toThrow(TypeError)
+    expect(room.state).toBe('out')
+    expect(socket.of(6)).toEqual([])
+    void room.join({ since: position(0), last: 0 })
+    expect(socket.of(6).map((frame) => frame.slice(4))).toEqual([[at(0), 0]])
+  })
 })
 
 describe('a membership', () => {
@@ -197,6 +221,38 @@ describe('a membership', () => {
     void made.client.rooms.channel({ channelId: '1', side: 1 }).join()
     void made.client.rooms.lobby({}).join()
     expect(socket.of(6).length).toBe(4)
+  })
+
+  it('is of the params that the contract declares, whatever else an object holds', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const titled = { channelId: 'a', title: 'A' }
+    const [one, two] = [made.client.rooms.channel({ channelId: 'a' }), made.client.rooms.channel(titled)]
+    const log: string[] = []
+    for (const room of [one, two]) {
+      listen(room, log)
+      void room.join()
+    }
+    expect(socket.of(6).map((frame) => frame[3])).toEqual([{ channelId: 'a' }])
+    socket.receive([22, 1, 'k', 0], typing('x'))
+    two.leave()
+    socket.receive(typing('y'))
+    expect(log).toEqual(['x', 'x', 'y'])
+  })
+
+  it('that ends does not take the key of another one with it', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const rooms = [1, 2].map((side) => made.client.rooms.channel({ channelId: 'a', side }))
+    const log: string[] = []
+    for (const room of rooms) {
+      listen(room, log)
+      void room.join()
+    }
+    socket.receive([22, 1, 'k', 0], [22, 2, 'k', 0])
+    rooms[0]?.leave()
+    socket.receive(typing('x'))
+    expect(log).toEqual(['x'])
   })
 
   it('ends with its last handle', async () => {
@@ -290,6 +346,29 @@ describe('leaving', () => {
     await settled()
     expect(again.value).toMatchObject({ ok: true })
     expect(log).toEqual(['new'])
+  })
+
+  it.each([0, 13, 14])('keeps its place in the first flight behind %i calls', async (before) => {
+    const made = harness()
+    for (let n = 0; n < before; n++) void made.client.calls.list({ n })
+    made.client.connection.connect()
+    await settled()
+    made.socket.open()
+    const room = general(made)
+    void room.join({ last: 50 })
+    room.leave()
+    const again = watch(room.join({ last: 50 }))
+    expect(made.socket.frames.length).toBeLessThanOrEqual(16)
+    made.socket.receive(welcome())
+    const [first, second] = made.socket.of(6).map((frame) => Number(frame[1]))
+    expect(made.socket.frames.slice(1 + before).map((frame) => frame.slice(0, 2))).toEqual([
+      [6, first],
+      [7, first],
+      [6, second],
+    ])
+    made.socket.receive([22, second ?? 0, 'k', 0])
+    await settled()
+    expect(again.value).toMatchObject({ ok: true })
   })
 
   it('by one handle leaves the join of the other under way', async () => {
@@ -569,6 +648,19 @@ describe('after a reconnect', () => {
     expect(log).toEqual([])
   })
 
+  it('a room that cannot be joined for longer than a timer can wait is not asked for at once', async () => {
+    const made = harness()
+    const socket = await made.open()
+    void general(made).join()
+    socket.receive([22, 1, 'k', 0, at(3)])
+    socket.end(1006)
+    await back(made)
+    made.socket.receive([19, 1, 'UNAVAILABLE', null, 2 ** 31])
+    await made.clock.advance(2 ** 31 - 2)
+    expect(made.socket.of(6).length).toBe(1)
+    expect(made.clock.longest).toBeLessThan(2 ** 31)
+  })
+
   it('a join again that is answered late is taken', async () => {
     const made = harness({ timeout: 5000 })
     const socket = await made.open()
@@ -623,7 +715,7 @@ describe('a final close', () => {
     const waiting = watch(made.client.rooms.lobby({}).join())
     socket.end(4506)
     await settled()
-    expect(waiting.value).toMatchObject({ ok: false, error: { code: 'CLOSED' } })
+    expect(waiting.value).toMatchObject({ ok: false, error: { code: 'UNAUTHORIZED' } })
     expect(inside.state).toBe('joining')
     await back(made)
     expect(made.socket.of(6).map((frame) => frame.slice(2, 5))).toEqual([

@@ -55,7 +55,8 @@ describe('a generated client', () => {
           ...{ name: named, version, hash },
           calls: mapped(calls, ({ delivery = 'attempt' }) => ({ delivery })),
           events: mapped(events, ({ ack }) => (ack ? { ack: true } : {})),
-          rooms: mapped(rooms, ({ events: inside, presence }) => ({
+          rooms: mapped(rooms, ({ params, events: inside, presence }) => ({
+            params: Object.keys(params.properties),
             events: Object.keys(inside),
             ...(presence && { presence: true }),
           })),

@@ -46,6 +46,7 @@ describe('comment', () => {
     expect(comment(['@ts-expect-error @ts-ignore @deprecated'])).toBe(
       '/** ts-expect-error ts-ignore @deprecated */\n',
     )
+    expect(comment(['@@ts-ignore', '@@@ts-nocheck', '@ @ts-ignore'])).not.toMatch(/@ts-/)
   })
 
   it('shows invisible characters', () => {

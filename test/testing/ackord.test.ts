@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Call, type Client, createClient, type Room } from '../../client/index.js'
+import { type Call, type Client, type ClientOptions, createClient, type Room } from '../../client/index.js'
 import { createClock, createNetwork, type Network, type TestClock } from '../../client/testing/index.js'
 import { call, defineContract, event, room, Type } from '../../contract/index.js'
 import ackord, { namespace } from '../../plugins/index.js'
@@ -39,7 +39,7 @@ const descriptor = {
   hash: contract.hash,
   calls: { attempt: { delivery: 'attempt' }, repeat: { delivery: 'repeat' } },
   events: {},
-  rooms: { board: { events: ['posted'] } },
+  rooms: { board: { params: ['id'], events: ['posted'] } },
 } as const
 
 const ends: (() => PromiseLike<unknown> | void)[] = []
@@ -65,13 +65,17 @@ async function serve() {
   return { app, clock, heard, live, network, post, client: connect(clock, network) }
 }
 
-function connect(clock: TestClock, network: Network): Client<BoardCalls, object, BoardRooms> {
+function connect(
+  clock: TestClock,
+  network: Network,
+  options: ClientOptions = { random: () => 0.5 },
+): Client<BoardCalls, object, BoardRooms> {
   const { WebSocket } = network
   const client = createClient<BoardCalls, object, BoardRooms>(descriptor, 'ws://test/board', {
     clock,
     WebSocket,
-    random: () => 0.5,
     backoff: { max: 1_000 },
+    ...options,
   })
   ends.push(() => client.close())
   return client
@@ -161,6 +165,45 @@ describe('ackord in memory', () => {
     expect([...app.ackord(live).connections()]).toHaveLength(1)
     expect(network.connections).toHaveLength(1)
     expect(clock.pending).toBe(pending)
+  })
+
+  it('takes a first flight in its order: a room that was left and joined again is joined', async () => {
+    const { network, post } = await serve()
+    await post('one')
+    const told: unknown[][] = []
+    const socket = new network.WebSocket('ws://test/board', ['ackord.v1.json'])
+    socket.onmessage = (event: { data: string }) => void told.push(JSON.parse(event.data))
+    socket.onopen = () => {
+      socket.send(JSON.stringify([1, 'session-1', contract.hash, contract.version, []]))
+      socket.send(JSON.stringify([6, 1, 'board', { id: 'a' }, null, 50]))
+      socket.send(JSON.stringify([7, 1]))
+      socket.send(JSON.stringify([6, 2, 'board', { id: 'a' }, null, 50]))
+    }
+    await network.settle()
+    await post('two')
+    await network.settle()
+    expect(told.filter(([type]) => type === 22).map((frame) => frame.slice(0, 2))).toContainEqual([22, 2])
+    expect(told.slice(-2).map((frame) => frame[3])).toEqual([{ text: 'one' }, { text: 'two' }])
+    socket.close(1000)
+  })
+
+  it('reconnects with the randomness of a real client', async () => {
+    const { client: first, clock, network } = await serve()
+    first.close()
+    const client = connect(clock, network, {})
+    const times: number[] = []
+    client.connection.subscribe(() => void times.push(clock.now()))
+    client.connection.connect()
+    await network.settle()
+    for (let turn = 0; turn < 5; turn++) {
+      network.cut()
+      network.restore()
+      await clock.advanceAsync(1_000)
+      expect(client.connection.get()).toMatchObject({ state: 'open', closed: { code: 1006 } })
+    }
+    // A fraction of a millisecond in a timer would be one in everything that reads the clock after it.
+    expect(times.length).toBeGreaterThan(5)
+    expect(times.filter((time) => !Number.isInteger(time))).toEqual([])
   })
 
   it('closes the app within its grace time, and the client waits to come back', async () => {

@@ -97,6 +97,12 @@ describe('a test clock', () => {
     expect([clock.wall(), clock.now(), clock.pending]).toEqual([505, 5, 1])
   })
 
+  it('gives whole milliseconds as wall time, as Date.now() does', () => {
+    const clock = createClock({ wall: 1_000 })
+    clock.advance(0.75)
+    expect([clock.now(), clock.wall()]).toEqual([0.75, 1_000])
+  })
+
   it('throws what a timer throws, and goes on from there', () => {
     const clock = createClock()
     const ran: number[] = []

@@ -56,7 +56,7 @@ const descriptor = {
     ping: { delivery: 'attempt' },
   },
   events: { 'order.offered': { ack: true }, mention: {} },
-  rooms: { channel: { events: ['posted'] } },
+  rooms: { channel: { params: ['channelId'], events: ['posted'] } },
 } satisfies Descriptor
 
 const chat: Chat = createClient<ChatCalls, ChatEvents, ChatRooms>(descriptor, 'wss://x', {

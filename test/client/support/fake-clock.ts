@@ -10,6 +10,8 @@ export class FakeClock implements Clock {
   time = 0
   /** How late the timers of the next `advance` ring, as after a sleep. */
   late = 0
+  /** The longest time a timer was asked for, in ms. */
+  longest = 0
   readonly #timers = new Set<FakeTimer>()
 
   now(): number {
@@ -21,6 +23,7 @@ export class FakeClock implements Clock {
   setTimeout(callback: () => void, ms: number): Timer {
     const timer: FakeTimer = { due: this.time + ms, callback }
     this.#timers.add(timer)
+    this.longest = Math.max(this.longest, ms)
     return timer
   }
   clearTimeout(timer: Timer): void {

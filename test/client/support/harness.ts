@@ -56,7 +56,10 @@ export const descriptor: Descriptor = {
     'on.class': { delivery: 'attempt' },
   },
   events: { 'order.offered': { ack: true }, news: {} },
-  rooms: { channel: { events: ['posted', 'typing'] }, lobby: { events: ['posted', 'typing'] } },
+  rooms: {
+    channel: { params: ['channelId', 'side'], events: ['posted', 'typing'] },
+    lobby: { params: [], events: ['posted', 'typing'] },
+  },
 }
 
 export interface WelcomeOptions {

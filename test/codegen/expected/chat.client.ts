@@ -109,7 +109,7 @@ const descriptor = {
     mention: {},
   },
   rooms: {
-    channel: { events: ['posted', 'typing', 'price'], presence: true },
+    channel: { params: ['channelId'], events: ['posted', 'typing', 'price'], presence: true },
   },
 } as const
 

@@ -837,10 +837,10 @@ const descriptor = {
     _: {},
   },
   rooms: {
-    constructor: { events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
-    'a-b': { events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
-    'it\'s': { events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
-    '*/': { events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
+    constructor: { params: ['a'], events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
+    'a-b': { params: ['a'], events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
+    'it\'s': { params: ['a'], events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
+    '*/': { params: ['a'], events: ['readonly', 'on', '送信', '🚀', 'it\'s', '"quoted"', '`back`', '${x}', '*/', '//', '\x3c/script>', '\\', 'a b', '\u202ereversed', '\u2028', '$', '_'] },
   },
 } as const
 

@@ -220,8 +220,8 @@ const descriptor = {
     'json.changed': { ack: true },
   },
   rooms: {
-    board: { events: ['moved'] },
-    'team.silent': { events: [] },
+    board: { params: ['id', 'page', 'side'], events: ['moved'] },
+    'team.silent': { params: [], events: [] },
   },
 } as const
 
