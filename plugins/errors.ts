@@ -5,12 +5,14 @@
 const MESSAGES = {
   ACKORD_ALREADY_MOUNTED:
     'this namespace is mounted already: make a second namespace() of the contract to mount it twice',
+  ACKORD_ALREADY_REGISTERED: 'ackord is registered already: once per app is enough',
   ACKORD_AUTHENTICATE_MISSING:
     "who may connect is not said: give namespace() an `authenticate`, register @fastify/jwt before, or write authenticate: 'none'",
   ACKORD_COOKIE_PLUGIN_MISSING: 'the token cookie needs @fastify/cookie: register it before the namespace',
   ACKORD_HANDLER_MISSING: 'a handler is missing',
   ACKORD_HANDLER_UNKNOWN: 'a handler stands under a name that the contract does not have',
-  ACKORD_INVALID_OPTION: 'an option is out of its bounds',
+  ACKORD_INVALID_HOOK: 'this hook would never run',
+  ACKORD_INVALID_OPTION: 'an option is unknown or out of its bounds',
   ACKORD_INVALID_PARAMS: 'the params do not fit the room',
   ACKORD_INVALID_PAYLOAD: 'the payload does not fit its schema',
   ACKORD_NOT_MOUNTED:

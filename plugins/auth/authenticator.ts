@@ -26,6 +26,9 @@ export type Authenticate<U extends Identity> = (
 export function authenticatorOf(authenticate: Authenticate<Identity>, app: FastifyInstance): Authenticator {
   return async (token, upgrade) => {
     if (token === undefined || token === '' || token.length > MAX_TOKEN) {
+      app.log.debug(
+        token ? 'ackord: a token is too long' : 'ackord: neither the upgrade nor HELLO has a token',
+      )
       throw new Refusal(401, 'UNAUTHORIZED', 'a token is needed')
     }
     let identity: Identity | null
@@ -49,7 +52,12 @@ function refusalFor(error: unknown, app: FastifyInstance): Refusal {
     app.log.error({ err: error }, 'ackord: authenticate failed')
     return new Refusal(503, 'UNAVAILABLE', 'authentication is not available now', 5)
   }
-  app.log.debug({ err: error }, 'ackord: a token was refused')
+  // What a slip in the application's own code throws; a wrong token must not lead to it.
+  if (error instanceof TypeError || error instanceof ReferenceError) {
+    app.log.warn({ err: error }, 'ackord: authenticate threw; its token was refused')
+  } else {
+    app.log.debug({ err: error }, 'ackord: a token was refused')
+  }
   return Object(error).statusCode === 403
     ? new Refusal(403, 'FORBIDDEN', 'not allowed here')
     : new Refusal(401, 'UNAUTHORIZED', 'the token is refused')

@@ -1,6 +1,7 @@
 /** Calls with acks, events and asks: takes CALL, CANCEL and ANSWER of each namespace. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import { loseAsks, onAnswer } from './asks.js'
 import { abortUnanswered, Dispatcher } from './dispatch.js'
@@ -27,7 +28,7 @@ export const callsPlugin: FastifyPluginAsync = fp(
 /** The events of a mounted namespace. */
 export function eventsOf(mount: Mount): Events {
   const found = events.get(mount)
-  if (found === undefined) throw new Error('events are there once the app is ready')
+  if (found === undefined) throw new AckordError('ACKORD_NOT_MOUNTED', 'before the app is ready')
   return found
 }
 

@@ -1,6 +1,6 @@
 /** One WebSocket of one authenticated user: hop 1 of a message's way in. PROTOCOL.md § Opening. */
 import type { Duplex } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import {
   CLOSE,
   type ClientFrame,
@@ -38,6 +38,8 @@ const SESSION = /^[\w-]{1,64}$/
 export class Connection implements WriterHost {
   /** Unique among all nodes. */
   readonly id: string
+  /** Its place among the connections of this node: the younger has the higher. */
+  readonly order: number
   readonly mount: Mount
   readonly writer: Writer
   /** Milliseconds since 1970 when it was opened. */
@@ -64,8 +66,8 @@ export class Connection implements WriterHost {
   /** How many looks of the heartbeat found silence, in and out. */
   silentIn = 0
   silentOut = 0
-  /** A BEAT of ours waits for its answer. */
-  beatSent = false
+  /** How many BEATs of ours wait for their answer. */
+  beats = 0
 
   readonly #socket: GatewaySocket
   #requests: Map<number, Request> | undefined
@@ -80,16 +82,14 @@ export class Connection implements WriterHost {
     identity: Identity | undefined,
   ) {
     this.mount = mount
-    this.id = mount.gateway.nextConnectionId()
+    this.order = mount.gateway.nextConnection()
+    this.id = mount.gateway.connectionId(this.order)
     this.since = mount.clock.wall()
     this.upgrade = upgrade
     if (identity !== undefined) this.user = identity
     this.#socket = socket
     this.writer = new Writer(stream, this)
-    socket.connection = this
-    socket.on('message', onMessage)
-    socket.on('close', onClose)
-    socket.on('error', onError)
+    socket.serve(this)
   }
 
   /** For the writer. */
@@ -116,6 +116,15 @@ export class Connection implements WriterHost {
   receive(data: RawData, isBinary: boolean): void {
     if (this.phase === 'closed') return
     this.heard = true
+    // The timer for it may be late. The time is not asked for where there is no end.
+    if (
+      this.phase === 'open' &&
+      this.expiresAt < Number.POSITIVE_INFINITY &&
+      this.mount.clock.now() >= this.expiresAt
+    ) {
+      this.close(CLOSE.TOKEN_EXPIRED)
+      return
+    }
     // With `ws`'s default binaryType a message is one Buffer.
     const bytes = data as Buffer
     try {
@@ -248,10 +257,11 @@ export class Connection implements WriterHost {
     return this.#socket.isPaused
   }
 
-  // A paused socket is the only brake on a peer: its own TCP window fills.
+  // A paused socket is the only brake on a peer: its own TCP window fills. One that keeps to what WELCOME grants is always
+  // read: its CANCEL, ANSWER and Close stand behind its calls.
   #regulate(): void {
     if (this.phase === 'closed') return
-    const full = this.inFlight >= this.mount.settings.inFlight || this.#held?.full === true
+    const full = this.inFlight > this.mount.settings.inFlight || this.#held?.full === true
     if (full !== this.#socket.isPaused) {
       if (full) this.#socket.pause()
       else this.#socket.resume()
@@ -292,19 +302,3 @@ export class Connection implements WriterHost {
 
 /** The identity before authentication; compared by reference, never shown to the application. */
 const NOBODY: Identity = Object.freeze({ id: '' })
-
-// Shared by all sockets: a closure per connection and event would be kept as long as the connection.
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  connectionOf(this)?.receive(data, isBinary)
-}
-function onClose(this: WebSocket, code: number, reason: Buffer): void {
-  const connection = connectionOf(this)
-  connection?.mount.closed(connection)
-  connection?.ended(code, reason.toString())
-}
-function onError(this: WebSocket, error: Error): void {
-  // `ws` has begun to close with the code that belongs to the error; 'close' follows.
-  const connection = connectionOf(this)
-  connection?.mount.log.debug({ err: error, connection: connection.id }, 'ackord: socket error')
-}
-const connectionOf = (socket: WebSocket): Connection | undefined => (socket as GatewaySocket).connection

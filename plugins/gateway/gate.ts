@@ -60,6 +60,7 @@ function checkOrigin(mount: Mount, request: FastifyRequest): void {
   const isAllowed =
     allowed === undefined ? origin === `${request.protocol}://${request.host}` : allowed.has(origin)
   if (!isAllowed) {
+    request.log.warn({ origin }, 'ackord: an upgrade was refused, its Origin is not in allowedOrigins')
     throw new Refusal(
       403,
       'ORIGIN_FORBIDDEN',

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../contract/clock.js'
 import { CLOSE, HANDSHAKE_MS } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
 import type { Connection } from './connection.js'
+import { Expiry } from './expiry.js'
 import { Heartbeat } from './heartbeat.js'
 import { HookTable } from './hooks.js'
 import type { Mount, MountDefinition } from './mount.js'
@@ -31,6 +32,8 @@ export class Gateway {
   readonly sockets = new Set<Connection>()
   /** Sockets between their upgrade request and the 101. */
   readonly upgrades: Timeouts<Duplex>
+  /** Ends connections with their tokens. */
+  readonly expiry: Expiry
   closing = false
 
   readonly #grace: number
@@ -44,6 +47,7 @@ export class Gateway {
   constructor(app: FastifyInstance, options: AckordOptions) {
     this.options = options
     this.clock = clockOf(options)
+    this.expiry = new Expiry(this.clock, () => this.sockets)
     this.#grace = bounded('grace', options.grace, [5000, 0, 300_000])
     const writeFailed = (error: unknown): void => app.log.error({ err: error }, 'ackord: a write failed')
     this.turn = new Turn(writeFailed, options.groupedWrites)
@@ -72,9 +76,14 @@ export class Gateway {
     return mount
   }
 
-  /** Unique among all nodes, in order on this one. */
-  nextConnectionId(): string {
-    return `${this.#node}.${(this.#connectionCount++).toString(36)}`
+  /** Counts a connection: its place among those of this node. */
+  nextConnection(): number {
+    return this.#connectionCount++
+  }
+
+  /** Unique among all nodes. */
+  connectionId(order: number): string {
+    return `${this.#node}.${order.toString(36)}`
   }
 
   /** Namespaces with the same interval share a timer. */
@@ -112,6 +121,7 @@ export class Gateway {
     await this.#within(end - this.clock.now(), () => this.sockets.size === 0)
     for (const connection of this.sockets) connection.terminate()
     for (const heartbeat of this.#heartbeats.values()) heartbeat.stop()
+    this.expiry.stop()
   }
 
   /** A connection answered its last call, or its socket is closed: `close` may go on. */

@@ -11,7 +11,7 @@ const BEAT = frameOf(JSON.stringify([FRAMES.S_BEAT.type]))
 
 /**
  * Looks at every connection five times per interval: sends BEAT after an interval of silence in either direction,
- * closes after two of silence from the peer, and ends connections whose token ran out.
+ * and closes after two of silence from the peer.
  */
 export class Heartbeat {
   readonly #clock: Clock
@@ -38,23 +38,18 @@ export class Heartbeat {
 
   readonly #run = (): void => {
     this.#timer = undefined
-    const now = this.#clock.now()
     let any = false
     for (const connection of this.#connections()) {
       any = true
-      look(connection, now)
+      look(connection)
     }
     if (any) this.start()
   }
 }
 
-function look(connection: Connection, now: number): void {
+function look(connection: Connection): void {
   // Before WELCOME the time of the handshake counts, and nothing may be sent.
   if (connection.phase !== 'open') return
-  if (now >= connection.expiresAt) {
-    connection.close(CLOSE.TOKEN_EXPIRED)
-    return
-  }
   // What we do not read we cannot hear; the calls that keep us from it have their own deadlines.
   connection.silentIn = connection.heard || connection.paused ? 0 : connection.silentIn + 1
   connection.silentOut = connection.writer.spoke ? 0 : connection.silentOut + 1
@@ -65,12 +60,11 @@ function look(connection: Connection, now: number): void {
 }
 
 function sendBeat(connection: Connection): void {
-  connection.beatSent = true
-  connection.writer.sendFrames(BEAT, 'drop')
+  if (connection.writer.sendFrames(BEAT, 'drop')) connection.beats++
 }
 
-/** A BEAT came in: the answer to ours, or a probe that wants one. */
+/** A BEAT came in: the answer to one of ours, or a probe that wants one. */
 export function onBeat(connection: Connection): void {
-  if (connection.beatSent) connection.beatSent = false
+  if (connection.beats > 0) connection.beats--
   else connection.writer.sendFrames(BEAT, 'drop')
 }

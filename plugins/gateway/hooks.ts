@@ -1,5 +1,6 @@
 /** The hooks plugins are made of, ours included. Called directly, in the order they were added. */
 import type { IncomingHttpHeaders } from 'node:http'
+import { AckordError } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { Mount } from './mount.js'
 
@@ -70,8 +71,8 @@ export interface Hooks {
   onUpgrade(upgrade: UpgradeInfo, mount: Mount): Awaitable<void>
   /** Authenticated, WELCOME not yet sent. A throw closes the connection. */
   onConnect(connection: Connection): Awaitable<void>
-  /** Gone; its memberships and calls have ended. */
-  onDisconnect(connection: Connection, info: DisconnectInfo): void
+  /** Gone; its memberships and calls have ended. A throw is logged. */
+  onDisconnect(connection: Connection, info: DisconnectInfo): Awaitable<void>
   /** Around a call: look-up done, input not yet validated. Refuse by throwing a CallError. */
   onCall(call: CallInfo, next: () => Promise<unknown>): Promise<unknown>
   /** Before the namespace's own `join`. Refuse by throwing a CallError. */
@@ -101,9 +102,23 @@ export class HookTable {
     onClose: [],
   }
 
-  /** Adds a hook for all namespaces, or for the one mounted at `path`. */
+  /** Adds a hook for all namespaces, or for the one mounted at `path`. Throws ACKORD_INVALID_HOOK. */
   add<N extends HookName>(name: N, hook: Hooks[N], path?: string): void {
+    if (!Object.hasOwn(this.#hooks, name))
+      throw new AckordError('ACKORD_INVALID_HOOK', `no hook is named ${name}`)
+    if (typeof hook !== 'function') throw new AckordError('ACKORD_INVALID_HOOK', `${name}: pass a function`)
     this.#hooks[name].push({ hook, path })
+  }
+
+  /** Throws ACKORD_INVALID_HOOK where a hook is limited to a path that is none of these. */
+  checkPaths(known: { has(path: string): boolean }): void {
+    for (const [name, entries] of Object.entries(this.#hooks)) {
+      for (const { path } of entries) {
+        if (path !== undefined && !known.has(path)) {
+          throw new AckordError('ACKORD_INVALID_HOOK', `${name}: no namespace is mounted at ${path}`)
+        }
+      }
+    }
   }
 
   /** The hooks of one name that apply to a path, in order. Take them once, not per message. */

@@ -6,14 +6,14 @@ import { AckordError } from '../errors.js'
 import { Gateway } from './gateway.js'
 import type { HookName, Hooks } from './hooks.js'
 import { Mount, type MountDefinition } from './mount.js'
-import { type AckordOptions, resolveSettings, type Settings } from './options.js'
+import { type AckordOptions, checkAppOptions, resolveSettings, type Settings } from './options.js'
 import { declareRoute } from './route.js'
 import { listenForUpgrades, type PendingUpgrades } from './upgrade.js'
 
 /** What the gateway offers to other plugins. */
 export interface GatewayDecorator {
   readonly gateway: Gateway
-  /** Adds a hook for all namespaces, or for the one whose full path is given. Before the app is ready. */
+  /** Adds a hook for all namespaces, or for the one whose full path is given. Before the app is ready. Throws ACKORD_INVALID_HOOK. */
   addHook<N extends HookName>(name: N, hook: Hooks[N], path?: string): void
   /** Mounts a namespace in a scope; `handle` is what finds it again. Throws an AckordError. */
   mount(scope: FastifyInstance, handle: object, path: string, definition: MountDefinition): Mount
@@ -29,13 +29,19 @@ declare module 'fastify' {
 /** Registers the gateway once per app. */
 export const gatewayPlugin = fp<AckordOptions>(
   async (app, options) => {
+    if (app.hasDecorator('ackordGateway')) throw new AckordError('ACKORD_ALREADY_REGISTERED')
+    checkAppOptions(options)
     const gateway = new Gateway(app, options)
+    let isReady = false
     const pending: PendingUpgrades = new WeakMap()
     const stopListening = listenForUpgrades(app, gateway, pending)
 
     app.decorate('ackordGateway', {
       gateway,
-      addHook: (name, hook, path) => gateway.hooks.add(name, hook, path),
+      addHook(name, hook, path) {
+        if (isReady) throw new AckordError('ACKORD_INVALID_HOOK', `${name}: the app is ready`)
+        gateway.hooks.add(name, hook, path)
+      },
       mount(scope, handle, path, definition) {
         const full = scope.prefix + path
         if (!/^(\/[\w.~-]+)+$/.test(full)) {
@@ -54,6 +60,8 @@ export const gatewayPlugin = fp<AckordOptions>(
 
     app.addHook('onReady', async () => {
       for (const mount of gateway.paths.values()) await mount.prepare()
+      gateway.hooks.checkPaths(gateway.paths)
+      isReady = true
     })
     app.addHook('preClose', () =>
       gateway.close((error) => app.log.error({ err: error }, 'ackord: an onClose hook failed')),
@@ -77,5 +85,12 @@ export {
   type MountParts,
   type Surface,
 } from './mount.js'
-export type { AckordOptions, ResolvedSettings, Settings } from './options.js'
+export {
+  type AckordOptions,
+  checkNames,
+  type ResolvedSettings,
+  SETTING_NAMES,
+  type Settings,
+} from './options.js'
 export type { Flushable } from './turn.js'
+export type { Writer } from './writer.js'

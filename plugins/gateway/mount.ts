@@ -109,6 +109,13 @@ export class Mount {
 
   /** Runs the plugins' `onMount` and takes the hooks as they then are. Throws what they throw. */
   async prepare(): Promise<void> {
+    const unserved = Object.entries(this.contract.rooms ?? {}).filter(
+      ([, room]) => room.presence !== undefined,
+    )
+    if (unserved.length > 0) {
+      const rooms = unserved.map(([name]) => name)
+      this.log.warn({ path: this.path, rooms }, 'ackord: presence is not served by this version')
+    }
     for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
     this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
     this.#onDisconnect = this.gateway.hooks.of('onDisconnect', this.path)
@@ -136,7 +143,10 @@ export class Mount {
     return identity
   }
 
-  /** An authenticated connection comes in: the session's older one goes, then the hooks see it. Throws to refuse. */
+  /**
+   * An authenticated connection comes in: of the session's two the older one goes, whichever was authenticated first, then the
+   * hooks see it. Throws to refuse.
+   */
   async admit(connection: Connection): Promise<void> {
     const { user } = connection
     connection.sessionKey = sessionKey(user.id, connection.session)
@@ -145,7 +155,9 @@ export class Mount {
       // It was good when it was checked: the client may come back with a fresh one.
       if (connection.expiresAt <= this.clock.now()) return connection.close(CLOSE.TOKEN_EXPIRED)
     }
-    this.connections.ofSession(connection.sessionKey)?.close(CLOSE.FENCED)
+    const other = this.connections.ofSession(connection.sessionKey)
+    if (other !== undefined && other.order > connection.order) return connection.close(CLOSE.FENCED)
+    other?.close(CLOSE.FENCED)
     this.connections.add(connection)
     const { data } = this.definition.options
     if (typeof data === 'function') connection.data = data(user)
@@ -159,6 +171,7 @@ export class Mount {
   welcome(connection: Connection, hash: string): void {
     this.gateway.handshakes.delete(connection)
     this.gateway.heartbeat(this).start()
+    this.gateway.expiry.watch(connection)
     connection.send([
       FRAMES.WELCOME.type,
       connection.session,
@@ -169,7 +182,7 @@ export class Mount {
       },
       this.features,
       hash === this.contract.hash ? 'same' : 'other',
-      this.clock.wall(),
+      Math.floor(this.clock.wall()),
     ])
   }
 
@@ -177,12 +190,19 @@ export class Mount {
   gone(connection: Connection, info: DisconnectInfo): void {
     this.gateway.handshakes.delete(connection)
     if (!this.connections.delete(connection)) return
-    for (const onDisconnect of this.#onDisconnect) {
-      try {
-        onDisconnect(connection, info)
-      } catch (error) {
-        this.log.error({ err: error }, 'ackord: an onDisconnect hook threw')
-      }
+    for (const onDisconnect of this.#onDisconnect) void this.#disconnect(onDisconnect, connection, info)
+  }
+
+  // Rejects never. The hooks are not waited for: each begins in its turn.
+  async #disconnect(
+    hook: Hooks['onDisconnect'],
+    connection: Connection,
+    info: DisconnectInfo,
+  ): Promise<void> {
+    try {
+      await hook(connection, info)
+    } catch (error) {
+      this.log.error({ err: error, connection: connection.id }, 'ackord: an onDisconnect hook threw')
     }
   }
 

@@ -1,5 +1,5 @@
 /** What may be set, its defaults and bounds. README.md § Options. */
-import { type Clock, systemClock } from '../../contract/clock.js'
+import { type Clock, serverClock } from '../../contract/clock.js'
 import { AckordError } from '../errors.js'
 
 /** Settings that hold for all namespaces; each namespace may set its own instead. */
@@ -12,7 +12,7 @@ export interface Settings {
   readonly maxPayload?: number
   /** Bytes a connection may hold back before volatile events are dropped and anything else closes it (1013). Default 1 MiB; 64 KiB to 64 MiB. */
   readonly maxBuffered?: number
-  /** Calls and joins of a connection that may be unanswered before its socket is paused. Default 64; 1 to 10,000. */
+  /** Calls and joins of a connection that may be unanswered; beyond that its socket is paused. Default 64; 1 to 10,000. */
   readonly inFlight?: number
   /** Milliseconds of silence after which BEAT is sent; twice that ends a connection. Default 25,000; 1,000 to 300,000. */
   readonly heartbeat?: number
@@ -86,6 +86,44 @@ export function resolveSettings(namespace: Settings, app: Settings): ResolvedSet
   }
 }
 
+/** The names of all settings. */
+export const SETTING_NAMES = [
+  'allowedOrigins',
+  'cookie',
+  'maxPayload',
+  'maxBuffered',
+  'inFlight',
+  'heartbeat',
+  'callTimeout',
+  'maxRooms',
+] as const satisfies ReadonlyArray<keyof Settings>
+
+const APP_NAMES = [
+  ...SETTING_NAMES,
+  'handshakeTimeout',
+  'grace',
+  'groupedWrites',
+  'clock',
+] as const satisfies ReadonlyArray<keyof AckordOptions>
+
+// What Fastify itself takes in the options of any plugin.
+const FASTIFY_NAMES = ['prefix', 'logLevel', 'logSerializers']
+
+/** Throws ACKORD_INVALID_OPTION for an option that would be ignored: most often a name with a typing error. */
+export function checkNames(options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new AckordError('ACKORD_INVALID_OPTION', `${name}: no such option; there are ${known.join(', ')}`)
+    }
+  }
+}
+
+/** Checks names and settings of an app's options, also those that every namespace sets for itself. Throws ACKORD_INVALID_OPTION. */
+export function checkAppOptions(options: AckordOptions): void {
+  checkNames(options, [...APP_NAMES, ...FASTIFY_NAMES])
+  resolveSettings({}, options)
+}
+
 // A browser sends exactly what URL#origin gives: anything else in the list would never match.
 function checkOrigin(origin: string): void {
   if (URL.canParse(origin) && new URL(origin).origin === origin) return
@@ -96,4 +134,4 @@ function checkOrigin(origin: string): void {
 }
 
 /** The clock of an app. */
-export const clockOf = (options: AckordOptions): Clock => options.clock ?? systemClock
+export const clockOf = (options: AckordOptions): Clock => options.clock ?? serverClock

@@ -7,7 +7,7 @@ import { checkHandshake, refuse } from './gate.js'
 import { type Identity, Refusal, type UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
 import { GatewaySocket } from './socket.js'
-import { destroy, type PendingUpgrades } from './upgrade.js'
+import type { PendingUpgrades } from './upgrade.js'
 
 /** Milliseconds a peer has to answer Close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3000
@@ -62,13 +62,13 @@ export function declareRoute(
       done()
       return
     }
-    const { socket, head } = waiting
+    const { socket, head, release } = waiting
     reply.hijack()
     reply.raw.detachSocket(reply.raw.socket ?? request.raw.socket)
     pending.delete(request.raw)
     mount.gateway.upgrades.delete(socket)
     sockets.handleUpgrade(request.raw, socket, head, (ws) => {
-      socket.removeListener('error', destroy)
+      release()
       const connection = new Connection(mount, ws, socket, admission.upgrade, admission.identity)
       mount.gateway.sockets.add(connection)
       mount.gateway.handshakes.add(connection)

@@ -12,6 +12,8 @@ import type { Gateway } from './gateway.js'
 export interface PendingUpgrade {
   readonly socket: Duplex
   readonly head: Buffer
+  /** It is decided: the socket is somebody else's, or ended. */
+  readonly release: () => void
 }
 
 /** The upgrades under way, by request. An entry lives as long as its request. */
@@ -30,13 +32,13 @@ export function listenForUpgrades(
       socket.destroy()
       return
     }
-    const isOurs = !gateway.closing && gateway.paths.has(pathOf(request.url)) && isWebSocket(request)
-    if (!isOurs) {
+    const isOurs = gateway.paths.has(pathOf(request.url)) && isWebSocket(request)
+    if (!isOurs || gateway.closing) {
       if (server.listenerCount('upgrade') === 1) returnToHttp(server, request, socket, head)
+      else if (isOurs) refuseWhileClosing(socket)
       return
     }
-    guard(socket, gateway.upgrades)
-    pending.set(request, { socket, head })
+    pending.set(request, { socket, head, release: guard(socket, gateway.upgrades) })
     // The app's own @fastify/websocket routes every upgrade, ours too, in a listener after this one.
     process.nextTick(route, app, request, socket)
   }
@@ -70,15 +72,28 @@ function isBusy(request: IncomingMessage, socket: Duplex): boolean {
 }
 
 // Node takes its error listener off before 'upgrade': a peer's reset would otherwise end the process.
-function guard(socket: Duplex, upgrades: Gateway['upgrades']): void {
+function guard(socket: Duplex, upgrades: Gateway['upgrades']): () => void {
+  const release = (): void => {
+    upgrades.delete(socket)
+    socket.off('error', destroy)
+    socket.off('close', release)
+  }
   upgrades.add(socket)
   socket.on('error', destroy)
-  socket.once('close', () => upgrades.delete(socket))
+  socket.on('close', release)
+  return release
 }
 
-/** Ends a socket that failed; kept on it until `ws` takes over. */
-export function destroy(this: Duplex): void {
+function destroy(this: Duplex): void {
   this.destroy()
+}
+
+// The other listeners leave it alone, so that nobody would end it and the server would wait for it for ever.
+function refuseWhileClosing(socket: Duplex): void {
+  socket.on('error', destroy)
+  socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
+    socket.destroy(),
+  )
 }
 
 function route(app: FastifyInstance, request: IncomingMessage, socket: Duplex): void {

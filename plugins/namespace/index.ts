@@ -10,12 +10,18 @@ export const namespacePlugin: FastifyPluginAsync = fp(
   async (app) => {
     const { gateway, addHook } = app.ackordGateway
     const lives = new Map<Mount, LiveView>()
+    const liveOf = (mount: Mount): LiveView => {
+      let live = lives.get(mount)
+      if (live === undefined) {
+        live = new LiveView(mount)
+        lives.set(mount, live)
+      }
+      return live
+    }
     addHook('onMount', (mount) => {
-      const live = new LiveView(mount)
-      lives.set(mount, live)
-      mount.surface = { rooms: live.room, connection: viewOf }
+      mount.surface = { rooms: liveOf(mount).room, connection: viewOf }
     })
-    const find = (handle: object): LiveView | undefined => lives.get(gateway.mountOf(handle))
+    const find = (handle: object): LiveView => liveOf(gateway.mountOf(handle))
     // The one place where the views take on the contract's types.
     app.decorate('ackord', find as unknown as AckordDecorator)
   },

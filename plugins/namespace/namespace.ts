@@ -1,29 +1,52 @@
 /** `namespace()`: a contract at a path, as a handle that handlers are written against in any file. */
 import type { Contract, ContractDefinition } from '../../contract/contract.js'
 import { AckordError } from '../errors.js'
-import type { Identity } from '../gateway/index.js'
+import { checkNames, type Identity, SETTING_NAMES } from '../gateway/index.js'
 import type { Namespace, NamespaceOptions } from './types.js'
 
 /**
  * Makes the handle of a contract at a path. The types of user and data come from `authenticate` and `data`.
- * Mount it with `app.register(live.plugin({ … }))` after `app.register(ackord)`.
+ * Mount it with `app.register(live.plugin({ … }))` after `app.register(ackord)`. Throws ACKORD_INVALID_OPTION.
  */
 export function namespace<C extends ContractDefinition, U extends Identity = Identity, D = undefined>(
   contract: Contract<C>,
   options: NamespaceOptions<U, D>,
 ): Namespace<C, U, D> {
+  if (typeof contract?.hash !== 'string') throw invalid('contract: pass what defineContract returned')
+  checkOptions(options ?? {})
   const handle: Namespace<C, U, D> = {
     contract,
     calls: (handlers) => handlers,
     rooms: (handlers) => handlers,
-    plugin: (parts) => async (app) => {
-      if (!app.hasDecorator('ackordGateway')) throw new AckordError('ACKORD_PLUGIN_MISSING')
-      app.ackordGateway.mount(app, handle, options.path, {
-        contract,
-        options: { ...options },
-        parts: { ...parts },
-      })
+    plugin(parts) {
+      if (typeof parts !== 'object' || parts === null) throw uncalled()
+      // `app.register(live.plugin)` hands the app itself over and takes a promise: a throw would end the process.
+      if ('decorate' in parts) return Promise.reject(uncalled()) as never
+      return async (app) => {
+        if (!app.hasDecorator('ackordGateway')) throw new AckordError('ACKORD_PLUGIN_MISSING')
+        app.ackordGateway.mount(app, handle, options.path, {
+          contract,
+          options: { ...options },
+          parts: { ...parts },
+        })
+      }
     },
   }
   return handle
 }
+
+const NAMES = [...SETTING_NAMES, 'path', 'authenticate', 'data']
+
+function checkOptions(options: { path?: unknown; authenticate?: unknown; data?: unknown }): void {
+  const { path, authenticate, data } = options
+  checkNames(options, NAMES)
+  if (typeof path !== 'string') throw invalid('path: where it is served, such as "/chat"')
+  if (authenticate !== undefined && authenticate !== 'none' && typeof authenticate !== 'function') {
+    throw invalid("authenticate: a function or 'none'")
+  }
+  if (data !== undefined && typeof data !== 'function') throw invalid('data: a function')
+}
+
+const uncalled = (): AckordError =>
+  new AckordError('ACKORD_HANDLER_MISSING', 'write app.register(live.plugin({ … })), with the call')
+const invalid = (detail: string): AckordError => new AckordError('ACKORD_INVALID_OPTION', detail)

@@ -1,6 +1,7 @@
 /** Rooms: membership, fan-out, logs. Takes JOIN and LEAVE of each namespace. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import { MemoryBroker } from './broker-memory.js'
 import { Memberships } from './membership.js'
@@ -39,7 +40,7 @@ export const roomsPlugin: FastifyPluginAsync = fp(
 /** The rooms of a mounted namespace. */
 export function roomsOf(mount: Mount): RoomServices {
   const found = services.get(mount)
-  if (found === undefined) throw new Error('rooms are there once the app is ready')
+  if (found === undefined) throw new AckordError('ACKORD_NOT_MOUNTED', 'before the app is ready')
   return found
 }
 

@@ -123,6 +123,21 @@ describe('an authenticate that', () => {
     expect(await client.closed()).toEqual({ code: 4006, reason: 'authentication is not available now' })
   })
 
+  it('has a slip in it is in the log with its error', async () => {
+    const slip = () => fail(new TypeError('of the application'))
+    const server = await startServer({ namespace: { authenticate: slip } })
+    expect(await outcome(server, { inHello: 'token' })).toBe(4506)
+    expect(server.lines.filter(({ level }) => Number(level) >= 40)).toMatchObject([
+      { level: 40, err: { message: 'of the application' } },
+    ])
+  })
+
+  it('is not asked, for want of a token, is in the log for debugging', async () => {
+    const server = await startServer()
+    expect(await outcome(server)).toBe(4506)
+    expect(server.lines.filter(({ msg }) => String(msg).includes('token'))).toMatchObject([{ level: 20 }])
+  })
+
   it('wants to know more is given the token, a snapshot of the upgrade, and the app', async () => {
     const seen: unknown[] = []
     const server = await startServer({

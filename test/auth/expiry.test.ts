@@ -49,6 +49,25 @@ describe('a token that runs out', () => {
     expect((await client.closed()).code).toBe(4002)
   })
 
+  it('ends its connection at its time, whenever the heartbeat looks, and each at its own', async () => {
+    const { clock, enter, live } = await serve()
+    const [late, early] = [await enter('12001'), await enter('10001')]
+    clock.advance(10_001)
+    expect((await early.closed()).code).toBe(4002)
+    expect([...live.connections()]).toHaveLength(1)
+    clock.advance(2000)
+    expect((await late.closed()).code).toBe(4002)
+  })
+
+  it('lets nothing more run, even where its timer is late', async () => {
+    const { clock, enter, probe } = await serve()
+    const client = await enter('10000')
+    clock.sleep(10_000)
+    client.send([2, 1, 'echo', { text: 'too late' }])
+    expect((await client.closed()).code).toBe(4002)
+    expect(probe.log).toEqual([])
+  })
+
   it('between its check and HELLO ends the connection with 4002, so that the client comes back with a fresh one', async () => {
     const { clock, connect, probe, live } = await serve()
     const client = await connect({ headers: { authorization: 'Bearer 1000' } })

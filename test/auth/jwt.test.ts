@@ -72,6 +72,20 @@ describe('@fastify/jwt, where a namespace says nothing', () => {
     })
   }
 
+  it('without sub is in the log, so that the developer finds it', async () => {
+    const server = await serve()
+    expect(await outcome(server, { inHello: sign({ name: 'ann' }) })).toBe(4506)
+    expect(server.lines.filter(({ level }) => level === 40)).toMatchObject([
+      { msg: expect.stringContaining('`sub`') },
+    ])
+  })
+
+  it('under a namespace of its own verifies nothing for us: the app does not start', async () => {
+    await expect(serve({ secret, namespace: 'other' })).rejects.toMatchObject({
+      code: 'ACKORD_AUTHENTICATE_MISSING',
+    })
+  })
+
   it('takes its algorithms and issuer from the options of @fastify/jwt', async () => {
     const server = await serve({ secret, verify: { algorithms: ['HS256'], allowedIss: 'us' } })
     expect(await outcome(server, { inHello: sign({ sub: 'ann', iss: 'us' }) })).toBe(17)

@@ -198,6 +198,19 @@ describe('app.close()', () => {
     ])
   })
 
+  it('answers 503 to an upgrade that comes meanwhile, whoever else listens for upgrades', async () => {
+    const server = await serve({ before: (app) => void app.server.on('upgrade', () => {}) })
+    const client = await server.enter('ann')
+    client.send([2, 1, 'wait', { name: 'w' }])
+    await client.ping()
+    const late = await connectBytes(server.url)
+    const { closed } = await server.close()
+    late.write(upgradeRequest(server.url))
+    expect((await late.ended()).toString()).toMatch(/^HTTP\/1\.1 503 /)
+    server.probe.release('w')
+    await closed
+  })
+
   it('does not wait for an onClose hook that never ends', async () => {
     const server = await serve({
       after: (app) => app.ackordGateway.addHook('onClose', () => new Promise(() => {})),

@@ -99,6 +99,16 @@ describe('Origin', () => {
     }
   }
 
+  it('that is refused is in the log, with the option that lets it in', async () => {
+    const { url, lines } = await startServer()
+    expect(await refused(url, { headers: { origin: 'http://localhost:5173' } })).toMatchObject({
+      status: 403,
+    })
+    expect(lines.filter(({ level }) => level === 40)).toMatchObject([
+      { origin: 'http://localhost:5173', msg: expect.stringContaining('allowedOrigins') },
+    ])
+  })
+
   it('may be absent, or the same, where nothing is said', async () => {
     const { port, status } = await originsOf({})
     expect(await status()).toBe(101)

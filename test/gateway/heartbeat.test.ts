@@ -76,6 +76,24 @@ describe('BEAT', () => {
     await client.next(26)
   })
 
+  it('sent twice before its answers takes both of them as answers', async () => {
+    const { clock, pass, enter } = await serve()
+    const client = await enter('ann')
+    clock.advance(LOOK)
+    // From here on the two directions are silent one look apart.
+    client.send([2, 1, 'nudge', { name: '' }])
+    await settled(client)
+    await pass(6 * LOOK, client)
+    expect(beats(client)).toBe(2)
+    for (const message of [[10], [10]]) client.send(message)
+    await settled(client)
+    expect(beats(client)).toBe(2)
+    // From here on it is a probe again.
+    client.send([10])
+    await settled(client)
+    expect(beats(client)).toBe(3)
+  })
+
   it('is not sent to a connection that is busy both ways', async () => {
     const { clock, enter } = await serve()
     const client = await enter('ann')
@@ -165,14 +183,16 @@ describe('a connection whose peer is silent', () => {
   it('is not taken for dead where it is we who do not read it', async () => {
     const { clock, enter, gateway, probe } = await serve({ inFlight: 1, callTimeout: 3_600_000 })
     const client = await enter('ann')
-    client.send([2, 1, 'wait', { name: 'long' }])
+    for (const seq of [1, 2]) client.send([2, seq, 'wait', { name: `long ${seq}` }])
     await eventually(() => expect([...gateway.sockets].map(({ paused }) => paused)).toEqual([true]))
     for (let n = 0; n < 50; n++) clock.advance(LOOK)
-    probe.release('long')
-    await client.next(18)
+    for (const seq of [1, 2]) {
+      probe.release(`long ${seq}`)
+      await client.next(18)
+    }
     client.send([10])
-    client.send([2, 2, 'echo', { text: 'hi' }])
-    expect(await client.next(18)).toEqual([18, 2, { text: 'hi' }])
+    client.send([2, 3, 'echo', { text: 'hi' }])
+    expect(await client.next(18)).toEqual([18, 3, { text: 'hi' }])
   })
 
   it('is given its time after a sleep of the server', async () => {

@@ -7,7 +7,8 @@ import { connect as connectTls } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { AckordError, ackord } from '../../plugins/index.js'
+import { defineContract, room, Type } from '../../contract/index.js'
+import { AckordError, ackord, namespace } from '../../plugins/index.js'
 import { connectBytes, type RawSocket, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, refused } from '../support/raw-client.js'
 import {
@@ -20,6 +21,7 @@ import {
   mountTiny,
   roundTrip,
   socketsOf,
+  tiny,
 } from './support.js'
 
 afterEach(abortAll)
@@ -95,6 +97,37 @@ describe('namespaces', () => {
     }
   })
 
+  it('are of a contract that defineContract returned', () => {
+    for (const contract of [{ ...tiny, hash: undefined }, {}, undefined]) {
+      expect(() => namespace(contract as never, { path: '/live' })).toThrow('defineContract')
+    }
+  })
+
+  it('are mounted with their handlers, not with `live.plugin` itself', async () => {
+    const { plugin } = makeTiny()
+    const missing = expect.objectContaining({
+      code: 'ACKORD_HANDLER_MISSING',
+      message: expect.stringContaining('with the call'),
+    })
+    expect(() => plugin(undefined as never)).toThrow(missing)
+    const { app } = makeApp()
+    await app.register(ackord)
+    await expect(async () => app.register(plugin as never)).rejects.toEqual(missing)
+  })
+
+  it('with presence say at the start that it is not served', async () => {
+    const { app, warnings } = makeApp()
+    await app.register(ackord)
+    const empty = room({ params: Type.Object({}), events: {}, presence: Type.Object({}) })
+    const contract = defineContract({ name: 'here', version: '1.0.0', rooms: { here: empty } })
+    const live = namespace(contract, { path: '/live', authenticate: 'none' })
+    await app.register(live.plugin({ rooms: { here: { join: () => true } } }))
+    await app.ready()
+    expect(warnings()).toMatchObject([
+      { level: 40, msg: expect.stringContaining('presence'), rooms: ['here'] },
+    ])
+  })
+
   it('need ackord, and are found only where they are mounted', async () => {
     const { app } = makeApp()
     await expect(app.register(mountTiny()).then(() => app.ready())).rejects.toMatchObject({
@@ -104,6 +137,30 @@ describe('namespaces', () => {
     await other.register(ackord)
     await other.ready()
     expect(() => other.ackord(makeTiny())).toThrow(expect.objectContaining({ code: 'ACKORD_NOT_MOUNTED' }))
+  })
+})
+
+describe('ackord', () => {
+  it('is registered once in an app', async () => {
+    const { app } = makeApp()
+    await app.register(ackord)
+    await expect(async () => app.register(ackord)).rejects.toMatchObject({
+      code: 'ACKORD_ALREADY_REGISTERED',
+    })
+  })
+})
+
+describe('app.ackord(live)', () => {
+  it('is there as soon as the namespace is registered, and is the same one later', async () => {
+    const { app } = makeApp()
+    await app.register(ackord)
+    const live = makeTiny()
+    expect(() => app.ackord(live)).toThrow(expect.objectContaining({ code: 'ACKORD_NOT_MOUNTED' }))
+    await app.register(mountTiny(live))
+    const early = app.ackord(live)
+    expect([...early.connections()]).toEqual([])
+    await app.ready()
+    expect(app.ackord(live)).toBe(early)
   })
 })
 

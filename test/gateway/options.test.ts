@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type AckordOptions, ackord } from '../../plugins/index.js'
-import { makeApp, mountTiny } from './support.js'
+import { type AckordOptions, ackord, namespace } from '../../plugins/index.js'
+import { makeApp, mountTiny, tiny } from './support.js'
 
 describe('options', () => {
   const bounds = {
@@ -37,6 +37,42 @@ describe('options', () => {
         })
       }
     }
+  })
+
+  it('of the app are checked where it is registered, also without a namespace', async () => {
+    const { app } = makeApp()
+    await expect(async () => app.register(ackord, { heartbeat: 1 })).rejects.toMatchObject({
+      code: 'ACKORD_INVALID_OPTION',
+    })
+  })
+
+  it('that nobody knows are refused by name, but not those of Fastify itself', async () => {
+    expect(await start({ heartBeat: 25_000 } as AckordOptions)).toMatchObject({
+      code: 'ACKORD_INVALID_OPTION',
+      message: expect.stringContaining('heartBeat'),
+    })
+    const ofFastify = { prefix: '/v1', logLevel: 'warn', logSerializers: {} }
+    expect(await start(ofFastify as AckordOptions)).toBe('started')
+  })
+
+  it('of a namespace are refused by name where they are unknown or of the wrong kind', () => {
+    const wrong = {
+      inflight: 1,
+      grace: 1000,
+      path: 7,
+      authenticate: 'None',
+      data: {},
+    }
+    for (const [name, value] of Object.entries(wrong)) {
+      const options = { path: '/live', authenticate: 'none', [name]: value } as never
+      expect(() => namespace(tiny, options)).toThrow(
+        expect.objectContaining({
+          code: 'ACKORD_INVALID_OPTION',
+          message: expect.stringContaining(`(${name}:`),
+        }),
+      )
+    }
+    expect(() => namespace(tiny, undefined as never)).toThrow('path')
   })
 
   it('name origins as browsers send them, or the app does not start', async () => {

@@ -39,6 +39,31 @@ describe('a session', () => {
     expect([...live.connections()]).toHaveLength(1)
   })
 
+  it('whose older connection is authenticated last keeps the newer', async () => {
+    let release = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const server = await startServer({
+      namespace: {
+        authenticate: async ({ token }) => {
+          if (token === 'slow') await gate
+          return { id: 'ann', role: 'member' }
+        },
+      },
+    })
+    const older = await server.connect()
+    older.send(hello('same', 'slow'))
+    await older.ping()
+    const newer = await server.enter('fast', 'same')
+    release()
+    expect((await older.closed()).code).toBe(4505)
+    newer.send(echo(1))
+    expect(await newer.next(18)).toEqual([18, 1, { text: '1' }])
+    expect(older.frames).toEqual([])
+    expect([...server.live.connections()]).toHaveLength(1)
+  })
+
   it('of another user is another session', async () => {
     const server = await startServer()
     const first = await server.enter('ann', 'same')

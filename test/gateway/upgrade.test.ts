@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { connectBytes, type RawSocket, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, connect } from '../support/raw-client.js'
@@ -46,6 +47,27 @@ async function answer(socket: RawSocket, offset = 0) {
 }
 
 const withoutDate = (head: string) => head.replace(/\r\ndate: [^\r]+/i, '')
+
+describe('an upgrade that became a connection', () => {
+  it('leaves no listener of the wait on its socket', async () => {
+    const { app } = makeApp()
+    const port = await listenTiny(app)
+    let socket: Duplex | undefined
+    const listeners = () => [...(socket?.listeners('close') ?? []), ...(socket?.listeners('error') ?? [])]
+    let before: unknown[] = []
+    let waiting: unknown[] = []
+    app.server.prependListener('upgrade', (_request, upgraded) => {
+      socket = upgraded
+      before = listeners()
+    })
+    app.server.on('upgrade', () => {
+      waiting = listeners().filter((listener) => !before.includes(listener))
+    })
+    await roundTrip(`ws://127.0.0.1:${port}/live`)
+    expect(waiting).toHaveLength(2)
+    expect(listeners().filter((listener) => waiting.includes(listener))).toEqual([])
+  })
+})
 
 describe('an upgrade that nobody takes', () => {
   it('gets the answer of a plain GET, and its connection stays for the next request', async () => {
