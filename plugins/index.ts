@@ -23,6 +23,7 @@ export const ackord = fp<AckordOptions>(
 
 export default ackord
 
+export type { Clock } from '../contract/clock.js'
 export { type Authenticate, authPlugin, type Credentials } from './auth/index.js'
 export { type Answer, type AskOptions, CallError, callsPlugin, refuseCall } from './calls/index.js'
 export { ACKORD_ERROR_CODES, AckordError, type AckordErrorCode } from './errors.js'

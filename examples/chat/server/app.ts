@@ -1,7 +1,7 @@
 /** A Fastify API with a chat in it: one HTTP route, one namespace, one folder of static files. */
 import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
-import ackord from 'ackord'
+import ackord, { type Clock } from 'ackord'
 import { type Static, Type } from 'ackord/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { live } from './live.js'
@@ -15,15 +15,17 @@ export interface AppOptions {
   /** The folder of the built page. */
   readonly page: URL
   readonly logLevel: string
+  /** For tests: time. */
+  readonly clock?: Clock
 }
 
 const SignIn = Type.Object({ name: Type.String({ minLength: 1, maxLength: 32, pattern: '^\\S(.*\\S)?$' }) })
 
 /** Builds the app; it does not listen yet. */
-export async function buildApp({ secret, page, logLevel }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ secret, page, logLevel, clock }: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({ logger: { level: logLevel } })
   await app.register(jwt, { secret })
-  await app.register(ackord)
+  await app.register(ackord, clock ? { clock } : {})
   await app.register(
     live.plugin({
       calls: messageCalls(memoryStore()),
