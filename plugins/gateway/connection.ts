@@ -11,8 +11,9 @@ import {
   Violation,
 } from '../../contract/wire/index.js'
 import { FirstFlight } from './first-flight.js'
-import { type Identity, Refusal, type UpgradeInfo } from './hooks.js'
+import type { Identity, UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
+import { closeCodeOf, Refusal } from './refusal.js'
 import type { GatewaySocket } from './socket.js'
 import type { Turn } from './turn.js'
 import { type AtBound, Writer, type WriterHost } from './writer.js'
@@ -193,10 +194,7 @@ export class Connection implements WriterHost {
   }
 
   #closeFor(error: unknown): CloseCode {
-    if (error instanceof Refusal) {
-      if (error.status === 403) return CLOSE.FORBIDDEN
-      return error.status < 500 ? CLOSE.UNAUTHORIZED : CLOSE.AUTH_UNAVAILABLE
-    }
+    if (error instanceof Refusal) return closeCodeOf(error)
     this.mount.log.error({ err: error, connection: this.id }, 'ackord: a connection could not be opened')
     return CLOSE.SERVER_ERROR
   }

@@ -1,9 +1,10 @@
 /** The way to the 101: each check in its order, each refusal an HTTP answer. PROTOCOL.md § Opening. */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { TOKEN_SUBPROTOCOL } from '../../contract/wire/index.js'
-import { Refusal, type UpgradeInfo } from './hooks.js'
+import type { UpgradeInfo } from './hooks.js'
 import type { Mount } from './mount.js'
+import { Refusal } from './refusal.js'
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 // RFC 9110 § 5.6.2.
@@ -67,12 +68,4 @@ function checkOrigin(mount: Mount, request: FastifyRequest): void {
       'this origin may not connect; the server lists who may in allowedOrigins',
     )
   }
-}
-
-/** Answers a refused handshake, and ends its socket once the answer left. */
-export function refuse(reply: FastifyReply, refusal: Refusal): FastifyReply {
-  reply.code(refusal.status).header('connection', 'close').header('cache-control', 'no-store')
-  if (refusal.status === 426) reply.header('upgrade', 'websocket').header('sec-websocket-version', '13')
-  if (refusal.retryAfter !== undefined) reply.header('retry-after', refusal.retryAfter)
-  return reply.send({ statusCode: refusal.status, code: refusal.code, message: refusal.message })
 }

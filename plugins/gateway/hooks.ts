@@ -128,18 +128,3 @@ export class HookTable {
       .map((entry) => entry.hook)
   }
 }
-
-/** Refuses an upgrade with an HTTP answer: `{ code, message }` and, where given, Retry-After. */
-export class Refusal extends Error {
-  readonly status: number
-  readonly code: string
-  /** Seconds. */
-  readonly retryAfter: number | undefined
-  constructor(status: number, code: string, message: string, retryAfter?: number) {
-    super(message)
-    this.name = 'Refusal'
-    this.status = status
-    this.code = code
-    this.retryAfter = retryAfter
-  }
-}

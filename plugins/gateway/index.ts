@@ -92,5 +92,6 @@ export {
   SETTING_NAMES,
   type Settings,
 } from './options.js'
+export { Refusal } from './refusal.js'
 export type { Flushable } from './turn.js'
 export type { Writer } from './writer.js'

@@ -17,8 +17,9 @@ import {
 import type { Connection } from './connection.js'
 import type { Gateway } from './gateway.js'
 import { onBeat } from './heartbeat.js'
-import { type DisconnectInfo, type Hooks, type Identity, Refusal, type UpgradeInfo } from './hooks.js'
+import type { DisconnectInfo, Hooks, Identity, UpgradeInfo } from './hooks.js'
 import type { ResolvedSettings } from './options.js'
+import { Refusal } from './refusal.js'
 import { Registry, sessionKey } from './registry.js'
 
 /** Handles one kind of frame. A thrown Violation closes the connection with its code. */
