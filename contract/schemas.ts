@@ -3,6 +3,7 @@ import type { TSchema } from '@sinclair/typebox'
 import type { ContractDefinition } from './contract.js'
 import { ContractError } from './errors.js'
 import { readDefinition } from './read.js'
+import { holdsBytes, refuseUnclearBytes } from './schema/bytes.js'
 import { type ExpandedSchema, expand } from './schema/expand.js'
 import { registerFormats } from './schema/formats.js'
 import { fromJsonSchema } from './schema/from-json.js'
@@ -17,6 +18,8 @@ export interface ContractSchemas {
    * for the same schema. Throws a ContractError for any other.
    */
   readonly expand: (schema: TSchema) => ExpandedSchema
+  /** Whether some schema has bytes in it. */
+  readonly carriesBytes: boolean
 }
 
 const cache = new WeakMap<ContractDefinition, ContractSchemas>()
@@ -43,10 +46,12 @@ export function schemasOf(definition: ContractDefinition): ContractSchemas {
   const expanded = new Map<unknown, ExpandedSchema>()
   for (const [written, { schema, path }] of roots) {
     const made = expand(schema, scope, path)
+    refuseUnclearBytes(made, path)
     expanded.set(written, made).set(schema, made)
   }
   const schemas: ContractSchemas = {
     definition: read,
+    carriesBytes: [...expanded.values()].some(holdsBytes),
     expand(schema) {
       const made = expanded.get(schema)
       if (made === undefined) throw new ContractError('schema', `is not one of contract ${read.name}'s own`)
@@ -68,3 +73,6 @@ export function shareSchemas(definition: ContractDefinition, contract: ContractD
  */
 export const resolveSchema = (definition: ContractDefinition, schema: TSchema): ExpandedSchema =>
   schemasOf(definition).expand(schema)
+
+/** Whether a contract has `Type.Uint8Array()` anywhere: its own clients then speak the binary codec. */
+export const carriesBytes = (definition: ContractDefinition): boolean => schemasOf(definition).carriesBytes

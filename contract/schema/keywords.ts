@@ -171,6 +171,7 @@ const KINDS = {
   Never: { not: schema },
   Ref: { $ref: reference },
   Import: { $ref: reference, $defs: schemas },
+  Uint8Array: { type: kept, minByteLength: count, maxByteLength: count },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, ReadKeyword>>>>
 
 /** The name of a kind. */

@@ -13,7 +13,6 @@ const NOT_JSON: Readonly<Record<string, string>> = {
   Iterator: 'write Type.Array(…)',
   Promise: 'write what it resolves to; handlers may be async',
   RegExp: 'write Type.String({ pattern })',
-  Uint8Array: 'write Type.String() and send base64',
   bigint: "write Type.String({ pattern: '^-?[0-9]+$' })",
   symbol: 'write Type.Literal(…)',
   undefined: 'write Type.Optional(…), or leave the schema out',
@@ -100,6 +99,8 @@ const TYPES: Readonly<Record<string, KindName>> = {
   integer: 'Integer',
   object: 'Object',
   array: 'Array',
+  // No type of JSON Schema: TypeBox's own, which the wire carries as bytes, or as base64 in JSON.
+  Uint8Array: 'Uint8Array',
 }
 
 /** What makes a schema of one kind and no other, in the order in which to look. */

@@ -35,7 +35,7 @@ const token = (value: unknown): value is string => typeof value === 'string' && 
 const value = (value: unknown): value is unknown => value !== undefined
 const list: Guard<readonly unknown[]> = Array.isArray
 const object = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !list(value)
+  typeof value === 'object' && value !== null && !list(value) && !(value instanceof Uint8Array)
 const texts = (value: unknown): value is readonly string[] =>
   list(value) && value.length <= 64 && value.every(text)
 const position = (value: unknown): value is WirePosition =>

@@ -10,7 +10,6 @@ describe('what JSON does not have', () => {
   it.each([
     ['Date', Type.Date(), 'date-time'],
     ['BigInt', Type.BigInt(), 'Type.String'],
-    ['Uint8Array', Type.Uint8Array(), 'base64'],
     ['Function', Type.Function([], Type.Null()), 'no functions'],
     ['Constructor', Type.Constructor([], Type.Null()), 'no constructors'],
     ['Promise', Type.Promise(Type.Null()), 'async'],

@@ -9,6 +9,7 @@ import { FEATURES } from '../../contract/wire/features.js'
 import { FIRST_FLIGHT, HANDSHAKE_MS, TOKEN_SUBPROTOCOL } from '../../contract/wire/first-flight.js'
 import { FRAMES, IGNORED_TYPES, MAX_TEXT, MAX_TOKEN } from '../../contract/wire/frames.js'
 import { GAPS } from '../../contract/wire/gaps.js'
+import { msgpackCodec } from '../../contract/wire/msgpack.js'
 import type { GapReason as InBroker } from '../../plugins/rooms/broker.js'
 
 const document = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8')
@@ -135,7 +136,10 @@ describe('PROTOCOL.md and the code say the same of', () => {
   })
 
   it('subprotocols and codecs', () => {
-    const codecs = [jsonCodec].map(({ subprotocol, binary }) => [subprotocol, binary ? 'binary' : 'text'])
+    const codecs = [jsonCodec, msgpackCodec].map(({ subprotocol, binary }) => [
+      subprotocol,
+      binary ? 'binary' : 'text',
+    ])
     expect(table('subprotocol', 'messages', 'codec').map(([name, kind]) => [code(name), kind])).toEqual(
       codecs,
     )
@@ -159,7 +163,8 @@ describe('PROTOCOL.md and the code say the same of', () => {
     expect(codes.length).toBeGreaterThan(5)
     expect(codes.filter((number) => !known.has(number))).toEqual([])
     const words = [...document.matchAll(/`([A-Z][A-Z_]+)`/g)].map((match) => match[1] ?? '')
-    const answers = ['NO_HANDLER', 'FAILED']
+    const refusals = table('status', 'code', 'why').flatMap(([, codes = '']) => codes.match(/[A-Z_]+/g) ?? [])
+    const answers = ['NO_HANDLER', 'FAILED', ...refusals]
     expect(words.filter((word) => !Object.hasOwn(ERRORS, word) && !answers.includes(word))).toEqual([])
   })
 })
