@@ -1,23 +1,18 @@
 /** The route of a namespace: the upgrade passes Fastify's own hooks and router, then the gate, then becomes a connection. */
-import type { Duplex } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocketServer } from 'ws'
+import { deflateOptions, keepAcceptableOffers } from './compression.js'
 import { Connection } from './connection.js'
-import { checkHandshake } from './gate.js'
-import type { Identity, UpgradeInfo } from './hooks.js'
+import { type Admission, admit } from './gate.js'
 import type { Mount } from './mount.js'
-import { Refusal, refuse } from './refusal.js'
+import { answeredCode, Refusal, refusalOf, refuse } from './refusal.js'
 import { GatewaySocket } from './socket.js'
-import type { PendingUpgrades } from './upgrade.js'
+import { endSoon, type PendingUpgrades } from './upgrade.js'
 
 /** Milliseconds a peer has to answer Close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3000
-
-/** What the gate found out; handed from preValidation to preHandler. */
-interface Admission {
-  readonly upgrade: UpgradeInfo
-  readonly identity: Identity | undefined
-}
+/** Pongs that a peer which pings may leave unread; one more ends it. */
+const MAX_PENDING_PONGS = 60
 
 /** Declares the route in the namespace's scope. */
 export function declareRoute(
@@ -31,11 +26,14 @@ export function declareRoute(
     clientTracking: false,
     WebSocket: GatewaySocket,
     maxPayload: mount.settings.maxPayload,
-    perMessageDeflate: false,
+    perMessageDeflate: deflateOptions(mount.settings.compression),
+    maxPendingAutoPongs: MAX_PENDING_PONGS,
     closeTimeout: CLOSE_TIMEOUT_MS,
-    handleProtocols: () => mount.codec.subprotocol,
+    // The gate has refused who offers none of ours.
+    handleProtocols: (offered: Set<string>) => mount.gateway.codecs.choose(offered) ?? false,
   }
   const sockets = new WebSocketServer<typeof GatewaySocket>(options)
+  // Handed from preValidation to preHandler.
   const admissions = new WeakMap<object, Admission>()
 
   // Late enough for Fastify's own hooks and rate limits, early enough that a refused guess is counted.
@@ -43,10 +41,11 @@ export function declareRoute(
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply | undefined> => {
-    if (!pending.has(request.raw))
-      return refuse(reply, new Refusal(426, 'UPGRADE_REQUIRED', 'this is a WebSocket endpoint'))
+    const waiting = pending.get(request.raw)
     try {
-      admissions.set(request.raw, await admit(mount, request))
+      const admission = await admit(mount, request, waiting)
+      if (waiting === undefined) return refuse(reply, MAY_UPGRADE, mount.gateway.codecs.subprotocols)
+      admissions.set(request.raw, admission)
       return undefined
     } catch (error) {
       if (error instanceof Refusal) return refuse(reply, error)
@@ -59,18 +58,21 @@ export function declareRoute(
   const preHandler = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const waiting = pending.get(request.raw)
     const admission = admissions.get(request.raw)
-    if (waiting === undefined || admission === undefined) {
+    const place = waiting?.place
+    if (waiting === undefined || place === undefined || admission === undefined) {
       done()
       return
     }
-    const { socket, head, release } = waiting
+    const { socket, head } = waiting
     reply.hijack()
     reply.raw.detachSocket(reply.raw.socket ?? request.raw.socket)
     pending.delete(request.raw)
     mount.gateway.upgrades.delete(socket)
+    const { compression } = mount.settings
+    if (compression !== undefined) keepAcceptableOffers(request.raw, compression)
     sockets.handleUpgrade(request.raw, socket, head, (ws) => {
-      release()
-      const connection = new Connection(mount, ws, socket, admission.upgrade, admission.identity)
+      waiting.release()
+      const connection = new Connection(mount, ws, socket, admission.upgrade, admission.identity, place)
       mount.gateway.sockets.add(connection)
       mount.gateway.handshakes.add(connection)
     })
@@ -86,7 +88,11 @@ export function declareRoute(
     if (pending.has(request.raw)) reply.raw.shouldKeepAlive = false
     done()
   }
-  const onResponse = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+  const onResponse = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const code = answeredCode(reply)
+    // Where the peer is gone there was no answer.
+    if (reply.statusCode >= 400 && code !== MAY_UPGRADE.code)
+      mount.refused({ ip: request.ip, status: reply.statusCode, code })
     const waiting = pending.get(request.raw)
     if (waiting !== undefined) endSoon(waiting.socket)
     done()
@@ -95,22 +101,19 @@ export function declareRoute(
   scope.route({
     method: 'GET',
     url,
+    config: { ...(mount.definition.options.routeConfig as FastifyContextConfig | undefined) },
     onSend,
     onResponse,
     preValidation,
     preHandler,
+    errorHandler: (error, _request, reply) => refuse(reply, refusalOf(error, reply)),
     handler: (_request, reply) => reply.code(500).send(),
   })
 }
 
-async function admit(mount: Mount, request: FastifyRequest): Promise<Admission> {
-  const upgrade = checkHandshake(mount, request)
-  for (const onUpgrade of mount.gateway.hooks.of('onUpgrade', mount.path)) await onUpgrade(upgrade, mount)
-  const token = mount.carriedToken(request)
-  return { upgrade, identity: token === undefined ? undefined : await mount.authenticate(token, upgrade) }
-}
-
-function endSoon(socket: Duplex): void {
-  if ('destroySoon' in socket && typeof socket.destroySoon === 'function') socket.destroySoon()
-  else socket.end(() => socket.destroy())
-}
+// For who asked by a plain GET.
+const MAY_UPGRADE = new Refusal(
+  426,
+  'UPGRADE_REQUIRED',
+  'this is a WebSocket endpoint, and an upgrade would be let in',
+)

@@ -6,14 +6,40 @@ import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import type { Place } from './caps.js'
 import type { Gateway } from './gateway.js'
+import { hasRequest } from './http-sockets.js'
+import { answerOf, CLOSING, type Refusal } from './refusal.js'
 
-/** What Node hands over with an upgrade; the route finds it again by its request. */
-export interface PendingUpgrade {
+/** What Node hands over with an upgrade, until it is decided; the route finds it again by its request. */
+export class PendingUpgrade {
   readonly socket: Duplex
   readonly head: Buffer
-  /** It is decided: the socket is somebody else's, or ended. */
-  readonly release: () => void
+  /** What it has taken at the gate: given back with its socket, or handed to its connection. */
+  place: Place | undefined
+  readonly #upgrades: Gateway['upgrades']
+
+  constructor(socket: Duplex, head: Buffer, upgrades: Gateway['upgrades']) {
+    this.socket = socket
+    this.head = head
+    this.#upgrades = upgrades
+    upgrades.add(socket)
+    // Node takes its error listener off before 'upgrade': a peer's reset would otherwise end the process.
+    socket.on('error', destroy)
+    socket.on('close', this.#onClose)
+  }
+
+  /** The socket is a connection's now. */
+  release(): void {
+    this.#upgrades.delete(this.socket)
+    this.socket.off('error', destroy)
+    this.socket.off('close', this.#onClose)
+  }
+
+  readonly #onClose = (): void => {
+    this.release()
+    this.place?.leave()
+  }
 }
 
 /** The upgrades under way, by request. An entry lives as long as its request. */
@@ -28,17 +54,36 @@ export function listenForUpgrades(
   const server = app.server
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (isBusy(request, socket)) {
+    // Pipelined behind a request that is not answered yet: whatever is written for the upgrade would stand before or in that answer.
+    if (hasRequest(socket, request)) {
       socket.destroy()
       return
     }
-    const isOurs = gateway.paths.has(pathOf(request.url)) && isWebSocket(request)
-    if (!isOurs || gateway.closing) {
+    const mount = isWebSocket(request) ? gateway.paths.get(pathOf(request.url)) : undefined
+    if (mount === undefined) {
       if (server.listenerCount('upgrade') === 1) returnToHttp(server, request, socket, head)
-      else if (isOurs) refuseWhileClosing(socket)
+      else gateway.http.forget(socket)
       return
     }
-    pending.set(request, { socket, head, release: guard(socket, gateway.upgrades) })
+    if (gateway.closing) {
+      gateway.refusedClosing()
+      // Other listeners see that its request has a response, and leave it alone.
+      new ServerResponse(request).assignSocket(socket as Socket)
+      refuseClosing(socket)
+      mount.refused({ ip: request.socket.remoteAddress ?? '', status: CLOSING.status, code: CLOSING.code })
+      return
+    }
+    gateway.http.forget(socket)
+    const refusal = gateway.caps.nodeRefusal(gateway.upgrades.size)
+    const upgrade = new PendingUpgrade(socket, head, gateway.upgrades)
+    if (refusal !== undefined) {
+      // Before anything is spent on it. Other listeners see that its request has a response, and leave it alone.
+      new ServerResponse(request).assignSocket(socket as Socket)
+      refuseAtOnce(socket, refusal)
+      mount.refused({ ip: request.socket.remoteAddress ?? '', status: refusal.status, code: refusal.code })
+      return
+    }
+    pending.set(request, upgrade)
     // The app's own @fastify/websocket routes every upgrade, ours too, in a listener after this one.
     process.nextTick(route, app, request, socket)
   }
@@ -58,42 +103,25 @@ export function pathOf(url: string | undefined): string {
 const isWebSocket = (request: IncomingMessage): boolean =>
   request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket'
 
-// Pipelined behind a request that is not answered yet: whatever is written for the upgrade would stand before or in that answer.
-function isBusy(request: IncomingMessage, socket: Duplex): boolean {
-  const probe = new ServerResponse(request)
-  try {
-    probe.assignSocket(socket as Socket)
-    probe.detachSocket(socket as Socket)
-    return false
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_HTTP_SOCKET_ASSIGNED') return true
-    throw error
-  }
-}
-
-// Node takes its error listener off before 'upgrade': a peer's reset would otherwise end the process.
-function guard(socket: Duplex, upgrades: Gateway['upgrades']): () => void {
-  const release = (): void => {
-    upgrades.delete(socket)
-    socket.off('error', destroy)
-    socket.off('close', release)
-  }
-  upgrades.add(socket)
-  socket.on('error', destroy)
-  socket.on('close', release)
-  return release
-}
-
 function destroy(this: Duplex): void {
   this.destroy()
 }
 
-// The other listeners leave it alone, so that nobody would end it and the server would wait for it for ever.
-function refuseWhileClosing(socket: Duplex): void {
+/** Answers an upgrade while the app closes, and ends its socket: Fastify's router takes none any more. PROTOCOL.md § Drain. */
+export function refuseClosing(socket: Duplex): void {
   socket.on('error', destroy)
-  socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
-    socket.destroy(),
-  )
+  refuseAtOnce(socket, CLOSING)
+}
+
+function refuseAtOnce(socket: Duplex, refusal: Refusal): void {
+  socket.write(answerOf(refusal))
+  endSoon(socket)
+}
+
+/** Ends a socket once what was written has left. */
+export function endSoon(socket: Duplex): void {
+  if ('destroySoon' in socket && typeof socket.destroySoon === 'function') socket.destroySoon()
+  else socket.end(() => socket.destroy())
 }
 
 function route(app: FastifyInstance, request: IncomingMessage, socket: Duplex): void {

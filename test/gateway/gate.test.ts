@@ -18,6 +18,8 @@ const refusals: ReadonlyArray<
   ['no key', { 'sec-websocket-key': undefined }, 400, 'WEBSOCKET_KEY'],
   ['a key that is no base64', { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZ!==' }, 400, 'WEBSOCKET_KEY'],
   ['a key of 15 bytes', { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25j' }, 400, 'WEBSOCKET_KEY'],
+  ['a body', { 'content-length': '4' }, 400, 'BODY'],
+  ['a body in chunks', { 'transfer-encoding': 'chunked' }, 400, 'BODY'],
   ['no subprotocol', { 'sec-websocket-protocol': undefined }, 426, 'SUBPROTOCOL'],
   ['an empty subprotocol', { 'sec-websocket-protocol': '' }, 400, 'SUBPROTOCOL'],
   ['another subprotocol', { 'sec-websocket-protocol': 'ackord.v2.json, graphql-ws' }, 426, 'SUBPROTOCOL'],
@@ -44,8 +46,9 @@ describe('a refusal of the gate', () => {
       const [head = '', body = ''] = (await socket.ended()).toString().split('\r\n\r\n')
       expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
       expect(head.toLowerCase()).toContain('content-type: application/json')
-      expect(head.toLowerCase()).toContain('connection: close')
+      expect(head.toLowerCase()).toMatch(/\r\nconnection: close(, upgrade)?(\r\n|$)/)
       if (status === 426) expect(head.toLowerCase()).toContain('\r\nupgrade: websocket')
+      expect(head.toLowerCase()).toContain('cache-control: no-store')
       expect(JSON.parse(body)).toEqual({ statusCode: status, code, message: expect.any(String) })
       await eventually(async () => expect(await socketsOf(app)).toBe(0))
       expect(gateway.upgrades.size).toBe(0)
@@ -214,6 +217,7 @@ describe('onUpgrade', () => {
       statusCode: 429,
       code: 'SLOW_DOWN',
       message: 'too many from here',
+      retryAfter: 7,
     })
     expect([ran, asked]).toEqual([1, 0])
     await refused(url, { headers: { ...headers, origin: 'https://evil.example' } })

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { ackord, type HookName } from '../../plugins/index.js'
 import { abortAll } from '../support/raw-client.js'
 import { startServer } from '../support/server.js'
-import { eventually, makeApp, mountTiny } from './support.js'
+import { eventually, listen, makeApp, mountTiny, roundTrip } from './support.js'
 
 afterEach(abortAll)
 
@@ -57,6 +57,23 @@ describe('addHook', () => {
     app.ackordGateway.addHook('onConnect', () => {}, '/v1/live')
     await app.ready()
     expect(() => app.ackordGateway.addHook('onConnect', () => {})).toThrow(invalid('ready'))
+  })
+
+  it('for a set of paths runs for those that are in it when the namespaces are mounted', async () => {
+    const { app } = makeApp()
+    await app.register(ackord, { grace: 500 })
+    const paths = new Set<string>()
+    const called: string[] = []
+    const { addHook } = app.ackordGateway
+    // Before that of the gateway's own calls: what `onMount` puts in counts.
+    addHook('onUpgrade', (_upgrade, { path }) => void called.push(path), paths)
+    addHook('onMount', ({ path }) => void (path === '/v1/live' && paths.add(path)))
+    await app.register(mountTiny(), { prefix: '/v1' })
+    await app.register(mountTiny(), { prefix: '/v2' })
+    const port = await listen(app)
+    await roundTrip(`ws://127.0.0.1:${port}/v1/live`)
+    await roundTrip(`ws://127.0.0.1:${port}/v2/live`)
+    expect(called).toEqual(['/v1/live'])
   })
 
   it('for a path that no namespace has fails the start', async () => {

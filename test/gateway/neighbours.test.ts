@@ -58,6 +58,26 @@ async function echoes(url: string): Promise<void> {
 }
 
 describe("the app's own @fastify/websocket", () => {
+  for (const place of places) {
+    it(`registered ${place} leaves alone what is refused at once`, async () => {
+      const { app } = makeApp()
+      if (place === 'before') await register(app)
+      await app.register(ackord, { grace: 500, maxConnections: 1 })
+      await app.register(mountTiny())
+      if (place === 'after') await register(app)
+      const { counters } = app.ackordGateway.gateway
+      const url = `ws://127.0.0.1:${await listen(app)}/live`
+      await connect(url)
+      const socket = await connectBytes(url)
+      socket.write(upgradeRequest(url))
+      const received = (await socket.ended()).toString()
+      expect(received).toMatch(/^HTTP\/1\.1 503 /)
+      expect(received.split('HTTP/1.1')).toHaveLength(2)
+      expect(counters.refused.read()).toEqual({ FULL: 1 })
+      await eventually(async () => expect(await socketsOf(app)).toBe(1))
+    })
+  }
+
   const neighbours: ReadonlyArray<readonly [string, Place, (app: FastifyInstance) => Promise<void>]> = [
     ['before ackord', 'before', register],
     ['after ackord', 'after', register],

@@ -1,4 +1,5 @@
 /** What the tests of the server's edge share: apps with a tiny namespace, and looks at what is left of connections. */
+import type { ServerOptions as HttpOptions } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
@@ -28,7 +29,12 @@ export function mountTiny(live = makeTiny()) {
 }
 
 /** An app that ends with its test, over TLS where `https` says so, and what it logged, parsed. Nothing is registered. */
-export function makeApp(options: FastifyServerOptions & { readonly https?: ServerOptions | undefined } = {}) {
+export function makeApp(
+  options: FastifyServerOptions & {
+    readonly http?: HttpOptions
+    readonly https?: ServerOptions | undefined
+  } = {},
+) {
   const lines: Array<Record<string, unknown>> = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -43,7 +49,7 @@ export function makeApp(options: FastifyServerOptions & { readonly https?: Serve
 
 /** Registers ackord and the tiny contract, listens on a free port, and says where. */
 export async function listenTiny(app: FastifyInstance): Promise<number> {
-  await app.register(ackord, { grace: 500 })
+  await app.register(ackord, { grace: 500, maxLag: 60_000 })
   await app.register(mountTiny())
   return listen(app)
 }

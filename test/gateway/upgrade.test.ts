@@ -214,7 +214,8 @@ describe('our path', () => {
     expect(response.json()).toEqual({
       statusCode: 426,
       code: 'UPGRADE_REQUIRED',
-      message: 'this is a WebSocket endpoint',
+      message: 'this is a WebSocket endpoint, and an upgrade would be let in',
+      protocols: expect.arrayContaining(['ackord.v1.json']),
     })
     const head = await app.inject({ method: 'HEAD', url: '/live' })
     expect(head).toMatchObject({ ...refusal, body: '' })

@@ -65,7 +65,7 @@ const closing: ReadonlyArray<readonly [what: string, code: number, bytes: Buffer
     (type) => [`the server's own frame ${type}`, 4501, frame(type, 1, 'echo', {})] as const,
   ),
 
-  ['CREDIT, which nobody here takes', 4502, frame(4, 1, 1)],
+  ['CREDIT for no item', 4500, frame(4, 1, 0)],
   ['PRESENCE, which nobody here takes', 4502, frame(8, 1, { status: 'here' })],
   ['ANSWER to an ask that was never sent', 4502, frame(5, 1, { accepted: true })],
 
