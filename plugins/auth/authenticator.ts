@@ -1,9 +1,9 @@
 /** From a token to a user, whoever verifies it; every failure is one of three answers. PROTOCOL.md § Tokens. */
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import { MAX_TOKEN } from '../../contract/wire/index.js'
 import { type Authenticator, type Identity, Refusal, type UpgradeInfo } from '../gateway/index.js'
+import { isOutage } from './outage.js'
 
 /** What an application's `authenticate` is given. */
 export interface Credentials {
@@ -48,7 +48,7 @@ export const anybody: Authenticator = async () => ({ id: randomUUID() })
 
 function refusalFor(error: unknown, app: FastifyInstance): Refusal {
   if (error instanceof Refusal) return error
-  if (isOutage(error, MAX_CAUSES)) {
+  if (isOutage(error)) {
     app.log.error({ err: error }, 'ackord: authenticate failed')
     return new Refusal(503, 'UNAVAILABLE', 'authentication is not available now', 5)
   }
@@ -61,24 +61,4 @@ function refusalFor(error: unknown, app: FastifyInstance): Refusal {
   return Object(error).statusCode === 403
     ? new Refusal(403, 'FORBIDDEN', 'not allowed here')
     : new Refusal(401, 'UNAUTHORIZED', 'the token is refused')
-}
-
-/** How far `cause` is followed: an error may be its own. */
-const MAX_CAUSES = 5
-
-interface Failure {
-  readonly statusCode?: unknown
-  readonly syscall?: unknown
-  readonly code?: unknown
-  readonly name?: unknown
-  readonly cause?: unknown
-}
-
-// An AggregateError of several addresses, and what fetch throws, carry no syscall of their own.
-function isOutage(error: unknown, causes: number): boolean {
-  const { statusCode, syscall, code, name, cause }: Failure = Object(error)
-  if (typeof statusCode === 'number') return statusCode >= 500
-  if (syscall !== undefined || name === 'TimeoutError') return true
-  if (typeof code === 'string' && Object.hasOwn(constants.errno, code)) return true
-  return cause !== undefined && causes > 0 && isOutage(cause, causes - 1)
 }

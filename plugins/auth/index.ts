@@ -1,36 +1,65 @@
-/** Who may connect: gives each namespace its authenticator when it is mounted. */
+/** Who may connect, and stay: gives each namespace its authenticator, takes TOKEN, makes tickets, revokes. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AckordError } from '../errors.js'
 import type { Authenticator, Identity, Mount } from '../gateway/index.js'
 import { type Authenticate, anybody, authenticatorOf } from './authenticator.js'
+import { Authority } from './authority.js'
 import { carriedToken } from './carriers.js'
-import { jwtAuthenticate, jwtOf } from './jwt.js'
+import { type JwtOptions, jwtAuthenticate, jwtOf } from './jwt.js'
+import type { Reauthorize } from './recheck.js'
+import { declareTicketRoute } from './ticket-route.js'
+
+const authorities = new WeakMap<Mount, Authority>()
 
 /** Registers authentication; needs the gateway. */
 export const authPlugin: FastifyPluginAsync = fp(
   async (app) => {
-    app.ackordGateway.addHook('onMount', (mount) => {
+    const { addHook } = app.ackordGateway
+    addHook('onRegister', (mount) => {
+      const { authenticate, tickets } = mount.definition.options
+      if (authenticate !== 'none' && tickets !== false) declareTicketRoute(mount, () => authorityOf(mount))
+    })
+    addHook('onMount', (mount) => {
       const { cookie } = mount.settings
       if (cookie !== undefined && !mount.app.hasRequestDecorator('cookies')) {
         throw new AckordError('ACKORD_COOKIE_PLUGIN_MISSING', mount.path)
       }
-      mount.authenticator = chooseAuthenticator(mount)
+      const { reauthorize } = mount.definition.options as { reauthorize?: Reauthorize<Identity> }
+      const authority = new Authority(mount, chooseAuthenticator(mount), reauthorize)
+      authorities.set(mount, authority)
+      mount.authenticator = authority.authenticate
       mount.carriedToken = (request) => carriedToken(request, cookie)
+    })
+    addHook('onConnect', (connection) => authorityOf(connection.mount).admit(connection))
+    addHook('onClose', () => {
+      for (const mount of app.ackordGateway.gateway.paths.values()) authorities.get(mount)?.rechecks.stop()
     })
   },
   { name: '@ackord/auth', fastify: '5.x', dependencies: ['@ackord/gateway'] },
 )
 
+/** Who may be in a mounted namespace. */
+export function authorityOf(mount: Mount): Authority {
+  const found = authorities.get(mount)
+  if (found === undefined) throw new AckordError('ACKORD_NOT_MOUNTED', 'before the app is ready')
+  return found
+}
+
 function chooseAuthenticator(mount: Mount): Authenticator {
-  const { authenticate } = mount.definition.options
+  const { authenticate, jwt: jwtOptions } = mount.definition.options
   if (authenticate === 'none') return anybody
   if (typeof authenticate === 'function') {
     return authenticatorOf(authenticate as Authenticate<Identity>, mount.app)
   }
   const jwt = jwtOf(mount.app)
   if (jwt === undefined) throw new AckordError('ACKORD_AUTHENTICATE_MISSING', mount.path)
-  return authenticatorOf(jwtAuthenticate(jwt), mount.app)
+  return authenticatorOf(jwtAuthenticate(jwt, jwtOptions as JwtOptions | undefined), mount.app)
 }
 
 export type { Authenticate, Credentials } from './authenticator.js'
+export type { RevokeOptions, RevokeTarget } from './authority.js'
+export type { JwtOptions } from './jwt.js'
+export { isOutage, Outages, within } from './outage.js'
+export type { Reauthorize } from './recheck.js'
+export { revoke } from './recheck.js'

@@ -1,11 +1,12 @@
 /** Who is connected to one namespace on this node. */
 import type { Connection } from './connection.js'
 
-/** The open connections, by session and by user. Every entry goes with its connection. */
+/** The open connections, by session, by user and by token. Every entry goes with its connection. */
 export class Registry {
   readonly #all = new Set<Connection>()
   readonly #sessions = new Map<string, Connection>()
   readonly #users = new Map<string, Set<Connection>>()
+  readonly #tokens = new Map<string, Set<Connection>>()
 
   get size(): number {
     return this.#all.size
@@ -25,6 +26,16 @@ export class Registry {
     return this.#users.get(id) ?? []
   }
 
+  /** How many they are: one for each session. */
+  countOfUser(id: string): number {
+    return this.#users.get(id)?.size ?? 0
+  }
+
+  /** The connections on this node that came in, or stay, by a token. */
+  ofToken(id: string): Iterable<Connection> {
+    return this.#tokens.get(id) ?? []
+  }
+
   /** The connection a user's session has now. */
   ofSession(key: string): Connection | undefined {
     return this.#sessions.get(key)
@@ -34,9 +45,16 @@ export class Registry {
     const { id } = connection.user
     this.#all.add(connection)
     this.#sessions.set(connection.sessionKey, connection)
-    const mine = this.#users.get(id)
-    if (mine === undefined) this.#users.set(id, new Set([connection]))
-    else mine.add(connection)
+    put(this.#users, id, connection)
+    this.setToken(connection, connection.user.tokenId)
+  }
+
+  /** A connection that is here goes on by another token. */
+  setToken(connection: Connection, tokenId: string | undefined): void {
+    if (!this.#all.has(connection)) return
+    if (connection.tokenId !== undefined) take(this.#tokens, connection.tokenId, connection)
+    connection.tokenId = tokenId
+    if (tokenId !== undefined) put(this.#tokens, tokenId, connection)
   }
 
   /** False where it was not here. */
@@ -44,10 +62,21 @@ export class Registry {
     if (!this.#all.delete(connection)) return false
     const { id } = connection.user
     if (this.#sessions.get(connection.sessionKey) === connection) this.#sessions.delete(connection.sessionKey)
-    const mine = this.#users.get(id)
-    if (mine?.delete(connection) && mine.size === 0) this.#users.delete(id)
+    take(this.#users, id, connection)
+    if (connection.tokenId !== undefined) take(this.#tokens, connection.tokenId, connection)
     return true
   }
+}
+
+function put(index: Map<string, Set<Connection>>, key: string, connection: Connection): void {
+  const found = index.get(key)
+  if (found === undefined) index.set(key, new Set([connection]))
+  else found.add(connection)
+}
+
+function take(index: Map<string, Set<Connection>>, key: string, connection: Connection): void {
+  const found = index.get(key)
+  if (found?.delete(connection) && found.size === 0) index.delete(key)
 }
 
 /** Names a client across its connections. A session id has no space, so that no two pairs share a key. */

@@ -1,13 +1,15 @@
 /** Joining and leaving: authorization, snapshot, replay, and the order in which a member sees them. PROTOCOL.md § Rooms. */
-import { FRAMES, type FrameOf } from '../../contract/wire/index.js'
+import { ERRORS, FRAMES, type FrameOf } from '../../contract/wire/index.js'
+import { isOutage, Outages, within } from '../auth/index.js'
 import { CallError, failureText, refuseCall } from '../calls/index.js'
 import { AckordError } from '../errors.js'
 import type { Connection, Hooks, JoinInfo, Mount } from '../gateway/index.js'
 import { BrokerError, type Position, type ReadFrom } from './broker.js'
 import { type CompiledRoom, checkedKey } from './compile.js'
 import { Join } from './join.js'
+import { Member } from './member.js'
 import { type Replay, replayOf } from './replay.js'
-import type { Member, Room } from './room.js'
+import type { Room } from './room.js'
 import type { Rooms } from './rooms.js'
 
 declare module '../gateway/connection.js' {
@@ -16,6 +18,8 @@ declare module '../gateway/connection.js' {
     rooms?: Map<Room, Member>
     /** How many joins are under way. */
     joins?: number
+    /** How often what it may do was put in doubt: a join that was asked for before is asked for again. */
+    doubts?: number
   }
 }
 
@@ -36,18 +40,20 @@ export class Memberships {
   readonly #joins = new Map<string, Set<Join>>()
   readonly #onJoin: ReadonlyArray<Hooks['onJoin']>
   readonly #onLeave: ReadonlyArray<Hooks['onLeave']>
+  readonly #outages: Outages
 
   constructor(mount: Mount, rooms: Rooms) {
     this.#mount = mount
     this.#rooms = rooms
     this.#onJoin = mount.gateway.hooks.of('onJoin', mount.path)
     this.#onLeave = mount.gateway.hooks.of('onLeave', mount.path)
+    this.#outages = new Outages(mount, 'join')
   }
 
   /** Handles JOIN. */
   readonly onJoin = (connection: Connection, frame: FrameOf<'JOIN'>): void => {
     const [, seq, name, params, since, last] = frame
-    const refuse = (error: CallError): void => void connection.writer.send(failureText(seq, error))
+    const refuse = (error: CallError): void => void connection.sendText(failureText(seq, error))
     const join = new Join(connection, seq, this.#mount.clock, this.#mount.settings.callTimeout, refuse)
     if (!connection.begin(seq, join)) {
       refuse(refuseCall('OVERLOADED'))
@@ -74,8 +80,12 @@ export class Memberships {
     slots.joins = (slots.joins ?? 0) + 1
     this.#track(key, join)
     try {
-      await this.#authorize({ mount: this.#mount, connection, room: name, key, params }, definition)
-      if (!join.over) await this.#enter(join, definition, key, params, from)
+      // Once more where the answer was overtaken by a revocation. The deadline of the join ends it.
+      for (let entered = false; !entered && !join.over; ) {
+        const doubts = slots.doubts
+        await this.#authorize({ mount: this.#mount, connection, room: name, key, params }, definition)
+        if (!join.over) entered = await this.#enter(join, definition, key, params, from, doubts)
+      }
     } finally {
       slots.joins -= 1
       this.#untrack(key, join)
@@ -100,25 +110,29 @@ export class Memberships {
     if ((await definition.join(params, context)) !== true) throw refuseCall('FORBIDDEN')
   }
 
-  async #enter(
+  // False where its right to enter was put in doubt meanwhile.
+  #enter(
     join: Join,
     definition: CompiledRoom,
     key: string,
     params: unknown,
     from: From,
-  ): Promise<void> {
+    doubts: number | undefined,
+  ): Promise<boolean> {
     const { connection, seq } = join
-    await this.#rooms.use(definition, key, async (room) => {
+    return this.#rooms.use(definition, key, async (room) => {
       const replay = joined(room, connection) ? undefined : await this.#replay(room, connection, from)
       // From here to the end nothing is awaited: what is published next finds the member in the room.
       const present = joined(room, connection)
-      if (!join.take()) return
+      if (connection.slots.doubts !== doubts) return false
+      if (!join.take()) return true
       if (present !== undefined) {
         present.seq = seq
         sendJoined(connection, seq, room, NOTHING)
       } else if (replay !== undefined) {
-        admit(room, { connection, params, seq, cursor: 0 }, replay)
+        admit(room, new Member(connection, params, seq), replay)
       }
+      return true
     })
   }
 
@@ -129,7 +143,7 @@ export class Memberships {
       const recent = room.watch()
       try {
         const snapshot = await this.#rooms.read(room, { ...from, session: client })
-        if (!recent.overrun) return replayOf(room, connection.writer, client, snapshot, recent.publications)
+        if (!recent.overrun) return replayOf(room, connection, snapshot, recent.publications)
       } finally {
         room.unwatch(recent)
       }
@@ -140,11 +154,12 @@ export class Memberships {
   #refusalFor(connection: Connection, error: unknown): CallError {
     if (error instanceof CallError) return error
     if (error instanceof BrokerError && error.retry) return refuseCall('UNAVAILABLE')
-    this.#mount.log.error(
-      { err: error, connection: connection.id, user: connection.user.id },
-      'ackord: a join failed',
-    )
+    this.#logFailure(connection, error)
     return refuseCall('FORBIDDEN')
+  }
+
+  #logFailure({ id, user }: Connection, error: unknown): void {
+    this.#mount.log.error({ err: error, connection: id, user: user.id }, 'ackord: a join failed')
   }
 
   #track(key: string, join: Join): void {
@@ -176,13 +191,53 @@ export class Memberships {
     await this.#rooms.use(definition, key, async (room) => {
       const replay = await this.#replay(room, connection, {})
       if (connection.phase !== 'open' || room.members.has(connection)) return
-      admit(room, { connection, params, seq: 0, cursor: 0 }, replay)
+      admit(room, new Member(connection, params, 0), replay)
     })
   }
 
   /**
+   * What a connection may do is in doubt: asks `join` again for each room that its client has joined, and for joins under way. Where it
+   * refuses, the membership ends with LEFT `revoked`, and nothing of the room that is not yet written leaves any more. Where it cannot be
+   * asked, the membership stays. A connection that only the server joined was never asked for: the server ends that, too.
+   */
+  async reauthorize(connection: Connection): Promise<void> {
+    const { slots } = connection
+    slots.doubts = (slots.doubts ?? 0) + 1
+    for (const [room, member] of [...(slots.rooms ?? [])]) {
+      const isMember = (): boolean => room.members.get(connection) === member
+      if (member.seq > 0 && isMember() && !(await this.#mayStay(room, member)) && isMember()) {
+        this.#expel(room, member, 'revoked')
+      }
+    }
+  }
+
+  async #mayStay({ definition, key }: Room, { connection, params }: Member): Promise<boolean> {
+    const { clock, settings } = this.#mount
+    const info: JoinInfo = {
+      mount: this.#mount,
+      connection,
+      room: definition.name,
+      key,
+      params,
+      again: true,
+    }
+    try {
+      await within(clock, settings.callTimeout, () => this.#authorize(info, definition))
+    } catch (error) {
+      if (isNoAnswer(error)) {
+        this.#outages.failed(error)
+        return true
+      }
+      if (!(error instanceof CallError)) this.#logFailure(connection, error)
+      return false
+    }
+    this.#outages.over()
+    return true
+  }
+
+  /**
    * The server ends memberships in a room, and joins that are under way; how many. LEFT follows everything that was published
-   * before.
+   * before; with `revoked`, everything that was written.
    */
   evict(key: string, isMeant: (connection: Connection) => boolean, why: LeftWhy): number {
     let evicted = 0
@@ -194,11 +249,16 @@ export class Memberships {
     const room = this.#rooms.find(key)
     for (const member of room?.members.values() ?? []) {
       if (room === undefined || !isMeant(member.connection)) continue
-      this.#leave(room, member, true)
-      member.connection.send([FRAMES.LEFT.type, key, why])
+      this.#expel(room, member, why)
       evicted++
     }
     return evicted
+  }
+
+  #expel(room: Room, member: Member, why: LeftWhy): void {
+    if (why === 'revoked') member.retract()
+    this.#leave(room, member, why !== 'revoked')
+    member.connection.send([FRAMES.LEFT.type, room.key, why])
   }
 
   /** A connection ended: it leaves every room. */
@@ -232,20 +292,32 @@ function joined(room: Room, connection: Connection): Member | undefined {
   return member?.seq === 0 ? undefined : member
 }
 
-const NOTHING: Replay = { texts: [], position: undefined, gap: undefined }
+// A refusal that says to try again is none: nobody knows.
+const isNoAnswer = (error: unknown): boolean =>
+  error instanceof CallError
+    ? Object.entries(ERRORS).some(([code, { retry }]) => retry && code === error.code)
+    : isOutage(error)
+
+const NOTHING: Replay = { messages: [], owed: [], position: undefined, gap: undefined }
 
 function admit(room: Room, member: Member, replay: Replay): void {
   const { connection } = member
   sendJoined(connection, member.seq, room, replay)
-  for (const text of replay.texts) connection.writer.send(text)
+  for (const message of replay.messages) member.sendFrames(message.frame(member.binary))
+  for (const [publication, message] of replay.owed) member.owe(publication, message)
   room.add(member)
   connection.slots.rooms ??= new Map()
   connection.slots.rooms.set(room, member)
 }
 
-function sendJoined(connection: Connection, seq: number, room: Room, { texts, position, gap }: Replay): void {
+function sendJoined(
+  connection: Connection,
+  seq: number,
+  room: Room,
+  { messages, position, gap }: Replay,
+): void {
   const place = position && wirePosition(position)
-  connection.send([FRAMES.JOINED.type, seq, room.key, texts.length, place, gap])
+  connection.send([FRAMES.JOINED.type, seq, room.key, messages.length, place, gap])
 }
 
 const wirePosition = ({ epoch, offset, tag }: Position) => [epoch, offset, tag] as const

@@ -61,7 +61,7 @@ const results: ReadonlyArray<
     4506,
     false,
   ],
-  ['throws a Refusal', () => fail(new Refusal(429, 'SLOW', 'slower', 3)), 429, 4506, false],
+  ['throws a Refusal', () => fail(new Refusal(429, 'SLOW', 'slower', 3)), 429, 1013, false],
   ['returns nobody', () => ({}), 503, 4006, true],
   ['returns a text', () => 'ann', 503, 4006, true],
   ['returns true', () => true, 503, 4006, true],
@@ -117,6 +117,7 @@ describe('an authenticate that', () => {
       statusCode: 503,
       code: 'UNAVAILABLE',
       message: 'authentication is not available now',
+      retryAfter: 5,
     })
     const client = await connect(server.url)
     client.send(hello('token'))

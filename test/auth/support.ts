@@ -1,5 +1,5 @@
 /** What the tests of authentication share: one token, brought in each of the ways a token can come. */
-import { type ConnectOptions, connect, UpgradeRefused } from '../support/raw-client.js'
+import { type ConnectOptions, connect, type RawClient, UpgradeRefused } from '../support/raw-client.js'
 import { contract, type TestServer } from '../support/server.js'
 
 /** A token as it is put into `Sec-WebSocket-Protocol`. */
@@ -38,3 +38,19 @@ export async function outcome(
 /** Who is connected. */
 export const users = (server: TestServer): string[] =>
   [...server.live.connections()].map(({ user }) => user.id)
+
+/** Connects a client that brings fresh tokens when it is asked, and has it welcomed. */
+export async function enterWithTokens(server: TestServer, token: string, session = 's'): Promise<RawClient> {
+  const client = await connect(server.url)
+  client.send([1, session, contract.hash, '1.0.0', ['token'], token])
+  await client.next(17)
+  return client
+}
+
+/** Resolves once the server has handled everything a client sent so far: a call was answered. */
+export async function settled(client: RawClient): Promise<void> {
+  const seq = 1_000_000 + ++settles
+  client.send([2, seq, 'echo', { text: 'settled' }])
+  await client.nextWhere(([type, answered]) => type === 18 && answered === seq, 'the ack behind it')
+}
+let settles = 0

@@ -1,0 +1,103 @@
+/** TOKEN: an open connection goes on by a fresh token of the same user. PROTOCOL.md § Tokens. */
+import { isDeepStrictEqual } from 'node:util'
+import { CLOSE, FRAMES, type FrameOf, Violation } from '../../contract/wire/index.js'
+import { type Connection, closeCodeOf, type Identity, type Mount, Refusal } from '../gateway/index.js'
+import type { Rechecks } from './recheck.js'
+
+declare module '../gateway/connection.js' {
+  interface ConnectionSlots {
+    /** Tokens that came in. */
+    refresh?: Refresh
+  }
+}
+
+interface Refresh {
+  /** One is being verified; the newest that came meanwhile waits. */
+  busy: boolean
+  next: string | undefined
+  /** Times in a row that authentication was away. */
+  tries: number
+}
+
+/** Times in a row that a client is asked again where authentication is away. */
+const MAX_TRIES = 5
+/** Milliseconds until it is, at the least. */
+const LEAST_RETRY_MS = 1000
+
+/** The fresh tokens of one namespace. */
+export class Refreshes {
+  readonly #mount: Mount
+  readonly #rechecks: Rechecks
+
+  constructor(mount: Mount, rechecks: Rechecks) {
+    this.#mount = mount
+    this.#rechecks = rechecks
+  }
+
+  /** Handles TOKEN. One token is verified at a time; of those that come meanwhile only the newest is, then. */
+  readonly onToken = (connection: Connection, [, token]: FrameOf<'TOKEN'>): void => {
+    if (!connection.features.includes('token')) throw new Violation(CLOSE.UNEXPECTED_FRAME)
+    connection.slots.refresh ??= { busy: false, next: undefined, tries: 0 }
+    const { refresh } = connection.slots
+    refresh.next = token
+    // Rejects never: what fails on the way asks again or closes the connection.
+    if (!refresh.busy) void this.#run(connection, refresh)
+  }
+
+  async #run(connection: Connection, refresh: Refresh): Promise<void> {
+    refresh.busy = true
+    for (let token = refresh.next; token !== undefined; token = refresh.next) {
+      refresh.next = undefined
+      if (connection.phase !== 'open') break
+      await this.#verify(connection, refresh, token)
+    }
+    refresh.busy = false
+  }
+
+  async #verify(connection: Connection, refresh: Refresh, token: string): Promise<void> {
+    let identity: Identity
+    try {
+      identity = await this.#mount.authenticate(token, connection.upgradeInfo)
+    } catch (error) {
+      if (connection.phase === 'open') this.#failed(connection, refresh, error)
+      return
+    }
+    if (connection.phase !== 'open') return
+    refresh.tries = 0
+    if (identity.id === connection.user.id) this.#accept(connection, identity)
+    else connection.close(CLOSE.OTHER_USER)
+  }
+
+  #accept(connection: Connection, identity: Identity): void {
+    const { clock, connections, gateway } = this.#mount
+    const isSame = isDeepStrictEqual(claimsOf(connection.user), claimsOf(identity))
+    const { expiresAt = Number.POSITIVE_INFINITY, tokenId } = identity
+    const left = expiresAt - clock.wall()
+    connection.user = identity
+    connections.setToken(connection, tokenId)
+    connection.expiresAt = clock.now() + left
+    gateway.expiry.watch(connection)
+    const until = left < Number.MAX_SAFE_INTEGER ? Math.floor(left) : undefined
+    connection.send([FRAMES.S_TOKEN.type, 'accepted', until])
+    if (!isSame) void this.#rechecks.check(connection, 'grants')
+  }
+
+  // The old token goes on to count where nobody can say that the new one is wrong.
+  #failed(connection: Connection, refresh: Refresh, error: unknown): void {
+    if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
+      connection.close(closeCodeOf(error))
+      return
+    }
+    if (!(error instanceof Refusal)) {
+      this.#mount.log.error({ err: error, connection: connection.id }, 'ackord: a token could not be checked')
+    }
+    if (++refresh.tries > MAX_TRIES) return
+    const { tokenLead } = this.#mount.settings
+    this.#mount.gateway.expiry.ask(connection, Math.max(LEAST_RETRY_MS, tokenLead / MAX_TRIES))
+  }
+}
+
+// What belongs to the token and not to who brings it changes with each of them.
+function claimsOf({ expiresAt, tokenId, ...claims }: Identity): object {
+  return claims
+}
