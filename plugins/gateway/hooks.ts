@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AckordError } from '../errors.js'
 import type { Connection } from './connection.js'
+import type { Backpressure } from './counters.js'
 import type { Mount } from './mount.js'
 
 /** What is kept of an upgrade: a small snapshot, so that no request or reply lives as long as its connection. */
@@ -12,7 +13,7 @@ export interface UpgradeInfo {
   readonly headers: IncomingHttpHeaders
   /** Path and query of the request. */
   readonly url: string
-  /** The subprotocol that was agreed on. */
+  /** The subprotocol that was agreed on; empty where a plain GET only asks for the verdict. */
   readonly protocol: string
 }
 
@@ -31,7 +32,7 @@ export interface CallInfo {
   readonly mount: Mount
   readonly connection: Connection
   readonly name: string
-  /** As sent: not yet validated. */
+  /** As sent: not yet validated; bytes are their base64 where the codec is JSON. */
   readonly input: unknown
   /** Stable across resends of a 'once' call; otherwise of this attempt alone. */
   readonly operationId: string
@@ -44,6 +45,8 @@ export interface JoinInfo {
   readonly room: string
   readonly key: string
   readonly params: unknown
+  /** It is a member already, and its right to be one is checked again. */
+  readonly again?: true
 }
 
 /** A publication on its way to the broker. */
@@ -53,6 +56,25 @@ export interface PublishInfo {
   readonly key: string
   readonly event: string
   readonly payload: unknown
+}
+
+/** An upgrade, or a plain GET that asked for the verdict, was refused. */
+export interface RefuseInfo {
+  readonly mount: Mount
+  /** The client's address; behind a proxy as Fastify's `trustProxy` says. */
+  readonly ip: string
+  readonly status: number
+  /** PROTOCOL.md § Refusals; `HTTP_` and the status where a hook of the app answered by itself. */
+  readonly code: string
+}
+
+/** A call came to its end. */
+export interface AnswerInfo {
+  readonly call: CallInfo
+  /** `OK`, or the code of its error; CONNECTION_LOST where its connection ended first. */
+  readonly code: string
+  /** Milliseconds since the call came in, hooks included. */
+  readonly ms: number
 }
 
 /** How a connection ended. */
@@ -65,9 +87,14 @@ type Awaitable<T> = T | Promise<T>
 
 /** The hooks: when each is called and what it may do. docs/hooks.md. */
 export interface Hooks {
+  /** A namespace was registered, its route is declared: routes of its own may be declared in `mount.app`, now. */
+  onRegister(mount: Mount): void
   /** A namespace is being mounted: a plugin adds its frame handlers here. A throw fails the start. */
   onMount(mount: Mount): Awaitable<void>
-  /** After path, Origin and subprotocol, before the token is looked at. Throw a Refusal to refuse. */
+  /**
+   * After path, Origin and subprotocol, before the token is looked at; also for a plain GET that asks for the verdict. Throw a Refusal to
+   * refuse.
+   */
   onUpgrade(upgrade: UpgradeInfo, mount: Mount): Awaitable<void>
   /** Authenticated, WELCOME not yet sent. A throw closes the connection. */
   onConnect(connection: Connection): Awaitable<void>
@@ -75,12 +102,23 @@ export interface Hooks {
   onDisconnect(connection: Connection, info: DisconnectInfo): Awaitable<void>
   /** Around a call: look-up done, input not yet validated. Refuse by throwing a CallError. */
   onCall(call: CallInfo, next: () => Promise<unknown>): Promise<unknown>
-  /** Before the namespace's own `join`. Refuse by throwing a CallError. */
+  /** A call was answered, or a volatile one or one whose connection is gone ended: once per call. A throw is logged. */
+  onAnswer(answer: AnswerInfo): void
+  /** What an open connection may do is in doubt, or its user changed: check again what it was granted. A throw is logged. */
+  onReauthorize(connection: Connection): Awaitable<void>
+  /** Before the namespace's own `join`, also where a member is checked again. Refuse by throwing a CallError. */
   onJoin(join: JoinInfo): Awaitable<void>
   /** A membership ended. */
   onLeave(join: JoinInfo): void
   /** Validated, before the broker. A throw reaches the publisher. */
   onPublish(publication: PublishInfo): Awaitable<void>
+  /** An upgrade was refused, by whom ever, or a plain GET was told that it would be. A throw is logged. */
+  onRefuse(refusal: RefuseInfo): void
+  /**
+   * A connection is too fast or too slow: a message to it was `dropped`, it was `closed` (1013), it is `paused`, a request of it
+   * was refused as `overloaded`. May be called often. A throw is logged.
+   */
+  onBackpressure(connection: Connection, what: Backpressure): void
   /** The app closes: no new connection comes, those that are here still answer. Awaited within the grace time. */
   onClose(): Awaitable<void>
 }
@@ -88,34 +126,45 @@ export interface Hooks {
 /** The name of a hook. */
 export type HookName = keyof Hooks
 
+/** A full path, or the paths that are in a set when the namespaces are mounted; all where it is undefined. */
+export type Where = string | ReadonlySet<string> | undefined
+
+const applies = (where: Where, path: string | undefined): boolean =>
+  where === undefined || (typeof where === 'string' ? where === path : path !== undefined && where.has(path))
+
 /** The hooks of one app, kept by name. */
 export class HookTable {
-  readonly #hooks: { [N in HookName]: Array<{ hook: Hooks[N]; path: string | undefined }> } = {
+  readonly #hooks: { [N in HookName]: Array<{ hook: Hooks[N]; where: Where }> } = {
+    onRegister: [],
     onMount: [],
     onUpgrade: [],
     onConnect: [],
     onDisconnect: [],
     onCall: [],
+    onAnswer: [],
+    onReauthorize: [],
     onJoin: [],
     onLeave: [],
     onPublish: [],
+    onRefuse: [],
+    onBackpressure: [],
     onClose: [],
   }
 
-  /** Adds a hook for all namespaces, or for the one mounted at `path`. Throws ACKORD_INVALID_HOOK. */
-  add<N extends HookName>(name: N, hook: Hooks[N], path?: string): void {
+  /** Adds a hook for all namespaces, or for those mounted at `where`. Throws ACKORD_INVALID_HOOK. */
+  add<N extends HookName>(name: N, hook: Hooks[N], where?: Where): void {
     if (!Object.hasOwn(this.#hooks, name))
       throw new AckordError('ACKORD_INVALID_HOOK', `no hook is named ${name}`)
     if (typeof hook !== 'function') throw new AckordError('ACKORD_INVALID_HOOK', `${name}: pass a function`)
-    this.#hooks[name].push({ hook, path })
+    this.#hooks[name].push({ hook, where })
   }
 
   /** Throws ACKORD_INVALID_HOOK where a hook is limited to a path that is none of these. */
   checkPaths(known: { has(path: string): boolean }): void {
     for (const [name, entries] of Object.entries(this.#hooks)) {
-      for (const { path } of entries) {
-        if (path !== undefined && !known.has(path)) {
-          throw new AckordError('ACKORD_INVALID_HOOK', `${name}: no namespace is mounted at ${path}`)
+      for (const { where } of entries) {
+        if (typeof where === 'string' && !known.has(where)) {
+          throw new AckordError('ACKORD_INVALID_HOOK', `${name}: no namespace is mounted at ${where}`)
         }
       }
     }
@@ -123,8 +172,6 @@ export class HookTable {
 
   /** The hooks of one name that apply to a path, in order. Take them once, not per message. */
   of<N extends HookName>(name: N, path?: string): ReadonlyArray<Hooks[N]> {
-    return this.#hooks[name]
-      .filter((entry) => entry.path === undefined || entry.path === path)
-      .map((entry) => entry.hook)
+    return this.#hooks[name].filter(({ where }) => applies(where, path)).map(({ hook }) => hook)
   }
 }

@@ -1,0 +1,49 @@
+/** Limits on how often calls may be made. Upgrades are limited by @fastify/rate-limit, as any route. docs/decisions/rate-limits.md. */
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { AckordError } from '../errors.js'
+import { addressKey, type Mount } from '../gateway/index.js'
+import { RedisLink } from '../redis/index.js'
+import { Limiter } from './limiter.js'
+import { compileLimits } from './limits.js'
+import { SharedBuckets } from './shared.js'
+
+/**
+ * Registers rate limits; needs the gateway. Stands before calls, so that no other hook is asked about a call that is refused; throws
+ * ACKORD_INVALID_HOOK behind them.
+ */
+export const rateLimitPlugin: FastifyPluginAsync = fp(
+  async (app) => {
+    if (app.hasPlugin('@ackord/calls')) {
+      throw new AckordError('ACKORD_INVALID_HOOK', 'onCall: register rate limits before calls')
+    }
+    const { addHook, gateway } = app.ackordGateway
+    const { redis } = gateway.options
+    const without = 'each node counts rate limits by itself until it is back'
+    const shared = redis && new SharedBuckets(new RedisLink(redis, gateway.clock, app.log, without))
+    const limiters = new WeakMap<Mount, Limiter>()
+    // Filled in `onMount`: where there is no limit, no hook is in the way of a call.
+    const limited = new Set<string>()
+    const byAddress = new Set<string>()
+
+    addHook('onMount', (mount) => {
+      const rules = compileLimits(mount)
+      if (rules.size === 0) return
+      limiters.set(mount, new Limiter(rules, shared))
+      limited.add(mount.path)
+      const isByAddress = [...rules.values()].flat().some(({ per }) => per === 'address')
+      if (isByAddress) byAddress.add(mount.path)
+    })
+    addHook(
+      'onConnect',
+      ({ slots, upgradeInfo }) => {
+        slots.address = addressKey(upgradeInfo.ip) ?? ''
+      },
+      byAddress,
+    )
+    addHook('onCall', (call, next) => limiters.get(call.mount)?.check(call, next) ?? next(), limited)
+  },
+  { name: '@ackord/rate-limit', fastify: '5.x', dependencies: ['@ackord/gateway'] },
+)
+
+export type { Limit, LimitPer, Limits } from './limits.js'
