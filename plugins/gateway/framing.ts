@@ -57,3 +57,19 @@ export function frameOf(payload: string | Uint8Array): Buffer {
   writeFrame(buffer, 0, payload, length)
   return buffer
 }
+
+/** The payloads of whole frames as `writeFrame` writes them: views, no copies. */
+export function* payloadsOf(
+  frames: Uint8Array,
+): Generator<{ readonly payload: Uint8Array; readonly binary: boolean }> {
+  const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength)
+  let at = 0
+  while (at < frames.byteLength) {
+    const binary = frames[at] === FIN_BINARY
+    const short = frames[at + 1] ?? 0
+    const length = short < 126 ? short : short === 126 ? view.getUint16(at + 2) : view.getUint32(at + 6)
+    at += headerSize(length)
+    yield { payload: frames.subarray(at, at + length), binary }
+    at += length
+  }
+}

@@ -1,13 +1,10 @@
 /** BEAT for all connections of a node with one timer. PROTOCOL.md § Heartbeat. */
 import type { Clock, Timer } from '../../contract/clock.js'
-import { CLOSE, FRAMES } from '../../contract/wire/index.js'
+import { CLOSE } from '../../contract/wire/index.js'
 import type { Connection } from './connection.js'
-import { frameOf } from './framing.js'
 
 /** Looks per heartbeat interval: a silence is found at most one look late. */
 const LOOKS = 5
-
-const BEAT = frameOf(JSON.stringify([FRAMES.S_BEAT.type]))
 
 /**
  * Looks at every connection five times per interval: sends BEAT after an interval of silence in either direction,
@@ -59,12 +56,13 @@ function look(connection: Connection): void {
   else if (connection.silentIn === LOOKS || connection.silentOut >= LOOKS) sendBeat(connection)
 }
 
-function sendBeat(connection: Connection): void {
-  if (connection.writer.sendFrames(BEAT, 'drop')) connection.beats++
+/** Sends BEAT now: the peer's answer to it says that it has read what was sent before. */
+export function sendBeat(connection: Connection): void {
+  if (connection.sendMessage(connection.mount.gateway.beat, 'drop')) connection.beats++
 }
 
 /** A BEAT came in: the answer to one of ours, or a probe that wants one. */
 export function onBeat(connection: Connection): void {
   if (connection.beats > 0) connection.beats--
-  else connection.writer.sendFrames(BEAT, 'drop')
+  else connection.sendMessage(connection.mount.gateway.beat, 'drop')
 }

@@ -21,14 +21,14 @@ export class GatewaySocket extends WebSocket {
 
   override close(code?: number, reason?: string | Buffer): void {
     this.connection?.writer.end()
-    this.connection?.writer.flush()
+    this.connection?.writer.flushAll()
     super.close(code, reason)
     // Also where `ws` closes by itself: the peer said Close, or broke RFC 6455. What it held is released now.
     this.connection?.ended(code ?? CLOSE.NO_STATUS.code, String(reason ?? ''))
   }
 
   override pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void {
-    this.connection?.writer.flush()
+    this.connection?.writer.flushAll()
     super.pong(data, mask, callback)
   }
 }

@@ -2,15 +2,19 @@
  * The only place that writes to a socket. What a connection sends within one turn of the event loop leaves in
  * one write; what it may hold back is bounded. docs/decisions/grouped-writes.md lists what must stay true.
  */
-import type { Duplex } from 'node:stream'
-import { byteLength, headerSize, writeFrame } from './framing.js'
+import { byteLength, headerSize } from './framing.js'
+import { type Chunk, type Drainable, FRAMED, type Outlet, type Queued } from './outlet.js'
 import type { Flushable, Turn } from './turn.js'
 
-/** A message to be framed, or bytes that are whole frames already (shared between the members of a room). */
-type Chunk = string | Uint8Array
+/** Bytes that leave at once for a peer that is slow; what waits here can still be discarded. */
+const SLICE_BYTES = 65_536
+/** What a chunk costs beside its bytes that waits for a slow peer, towards the bound. */
+const CHUNK_BYTES = 64
 
-// Up to here, copying a turn's chunks into one buffer costs less than a vectored write.
-const JOIN_BYTES = 16_384
+/** A chunk, and for whom it is, where somebody may take it back. */
+interface Owned extends Queued {
+  readonly owner: object | undefined
+}
 
 /** What to do with a frame that would exceed the bound. */
 export type AtBound = 'drop' | 'close'
@@ -18,7 +22,7 @@ export type AtBound = 'drop' | 'close'
 /** What a writer needs of its surroundings. */
 export interface WriterHost {
   readonly turn: Turn
-  /** Bytes a connection may hold back: the socket's own buffer and what waits for the turn's end. */
+  /** Bytes a connection may hold back: the socket's own buffer and what is queued. At least 128 KiB. */
   readonly maxBuffered: number
   /** A frame that may not be dropped did not fit: the connection has to end (1013). Called once. */
   onOverflow(): void
@@ -27,26 +31,26 @@ export interface WriterHost {
 }
 
 /** The bounded outbound buffer of one connection. */
-export class Writer implements Flushable {
-  /** Set when bytes left since the heartbeat last looked. */
+export class Writer implements Flushable, Drainable {
+  /** Set when something was queued since the heartbeat last looked: it has left, or waits for the peer to read. */
   spoke = false
-  readonly #socket: Duplex
+  readonly #outlet: Outlet
   readonly #host: WriterHost
-  #chunks: Chunk[] = []
-  // The payload's byte length for a message, -1 for bytes that are whole frames.
-  #lengths: number[] = []
+  // None where nothing waits, as for most connections most of the time.
+  #queue: Owned[] | undefined
   #pending = 0
   #scheduled = false
   #open = true
+  #waiters: Set<Drainable> | undefined
 
-  constructor(socket: Duplex, host: WriterHost) {
-    this.#socket = socket
+  constructor(outlet: Outlet, host: WriterHost) {
+    this.#outlet = outlet
     this.#host = host
   }
 
-  /** Bytes held back: queued for this turn, or not yet taken by the operating system. */
+  /** Bytes held back: queued here, or not yet taken by the operating system. */
   get buffered(): number {
-    return this.#pending + this.#socket.writableLength
+    return this.#pending + this.#outlet.buffered
   }
 
   /**
@@ -55,101 +59,130 @@ export class Writer implements Flushable {
    */
   send(payload: string | Uint8Array, atBound: AtBound = 'close'): boolean {
     const length = byteLength(payload)
-    return this.#push(payload, length, headerSize(length) + length, atBound)
+    return this.#push(payload, length, headerSize(length) + length, atBound, undefined)
   }
 
-  /** Queues whole frames as they are; the bytes may be shared and must not change afterwards. */
-  sendFrames(frames: Uint8Array, atBound: AtBound = 'close'): boolean {
-    return this.#push(frames, -1, frames.byteLength, atBound)
+  /** Queues whole frames as they are; the bytes may be shared and must not change afterwards. `owner` is for `retract`. */
+  sendFrames(frames: Uint8Array, atBound: AtBound = 'close', owner?: object): boolean {
+    return this.#push(frames, FRAMED, frames.byteLength, atBound, owner)
   }
 
   /** Whether so many more bytes would stay within the bound. */
   fits(bytes: number): boolean {
-    return this.buffered + bytes <= this.#host.maxBuffered
+    return this.buffered + this.#overhead + bytes <= this.#host.maxBuffered
   }
 
-  #push(chunk: Chunk, length: number, bytes: number, atBound: AtBound): boolean {
+  /** Counts a frame that was not queued because it would not have fitted. */
+  drop(): void {
+    if (this.#open) this.#host.onDrop()
+  }
+
+  // What one turn queues for a peer that keeps up is gone with the turn.
+  get #overhead(): number {
+    return this.#queue !== undefined && this.#outlet.isFull ? this.#queue.length * CHUNK_BYTES : 0
+  }
+
+  #push(chunk: Chunk, length: number, bytes: number, atBound: AtBound, owner: object | undefined): boolean {
     if (!this.#open) return false
     if (!this.fits(bytes)) {
       if (atBound === 'drop') {
         this.#host.onDrop()
       } else {
-        this.#open = false
-        this.#clear()
+        this.end()
+        this.discard()
         this.#host.onOverflow()
       }
       return false
     }
-    this.#chunks.push(chunk)
-    this.#lengths.push(length)
+    const queued = { chunk, length, bytes, owner }
+    if (this.#queue === undefined) this.#queue = [queued]
+    else this.#queue.push(queued)
     this.#pending += bytes
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      this.#host.turn.addWriter(this)
-    }
+    this.spoke = true
+    this.#schedule()
     return true
   }
 
-  /** Writes what is queued, now. Called at the turn's end, and before every close. */
-  flush(): void {
-    this.#scheduled = false
-    if (this.#pending === 0) return
-    const chunks = this.#chunks
-    const lengths = this.#lengths
-    const bytes = this.#pending
-    this.#clear()
-    if (!this.#socket.writable) return
-    this.spoke = true
-    const [only] = chunks
-    if (chunks.length === 1 && lengths[0] === -1) this.#socket.write(only)
-    else if (bytes <= JOIN_BYTES) this.#socket.write(join(chunks, lengths, bytes, 0, chunks.length))
-    else this.#writeVector(chunks, lengths)
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#host.turn.addWriter(this)
   }
 
-  // Shared bytes are written where they stand; runs of the connection's own messages are joined between them.
-  #writeVector(chunks: Chunk[], lengths: number[]): void {
-    this.#socket.cork()
-    let from = 0
-    let bytes = 0
-    for (let i = 0; i < chunks.length; i++) {
-      const length = lengths[i] ?? -1
-      if (length !== -1) {
-        bytes += headerSize(length) + length
-        continue
-      }
-      if (i > from) this.#socket.write(join(chunks, lengths, bytes, from, i))
-      this.#socket.write(chunks[i])
-      from = i + 1
-      bytes = 0
+  /** The turn is over: writes what is queued, as fast as the peer takes it. What it does not take yet waits for `drained`. */
+  flush(): void {
+    this.#scheduled = false
+    if (this.#outlet.isClosed) {
+      this.discard()
+      return
     }
-    if (chunks.length > from) this.#socket.write(join(chunks, lengths, bytes, from, chunks.length))
-    this.#socket.uncork()
+    while (this.#queue !== undefined && !this.#outlet.isFull) this.#write(this.#queue, SLICE_BYTES)
+    if (this.#queue !== undefined || (this.#waiters !== undefined && this.#outlet.isFull))
+      this.#outlet.awaitDrain(this)
+    else this.#tellDrained()
+  }
+
+  /** Writes everything, now: before a control frame, which nothing queued may follow. */
+  flushAll(): void {
+    if (this.#outlet.isClosed) this.discard()
+    else if (this.#queue !== undefined) this.#write(this.#queue, Number.POSITIVE_INFINITY)
+  }
+
+  #write(queue: Owned[], atLeast: number): void {
+    if (this.#pending <= atLeast) {
+      const bytes = this.#pending
+      this.discard()
+      this.#outlet.write(queue, bytes)
+      return
+    }
+    let count = 0
+    let bytes = 0
+    while (bytes < atLeast) bytes += queue[count++]?.bytes ?? atLeast
+    this.#pending -= bytes
+    this.#outlet.write(queue.splice(0, count), bytes)
+    if (queue.length === 0) this.discard()
+  }
+
+  /** For the outlet: it takes more. */
+  drained(): void {
+    this.#schedule()
+  }
+
+  /**
+   * Calls `waiter.drained` once, in a later turn, when nothing is queued here and the socket takes more: at least half of the
+   * bound is free then. Never where the connection ends before. The same waiter twice is called once.
+   */
+  whenDrained(waiter: Drainable): void {
+    if (!this.#open) return
+    this.#waiters ??= new Set()
+    this.#waiters.add(waiter)
+    this.#schedule()
+  }
+
+  #tellDrained(): void {
+    const waiters = this.#waiters
+    if (waiters === undefined) return
+    this.#waiters = undefined
+    for (const waiter of waiters) waiter.drained()
   }
 
   /** Takes nothing more. What is queued still leaves with the next flush. */
   end(): void {
     this.#open = false
+    this.#waiters = undefined
   }
 
-  #clear(): void {
-    this.#chunks = []
-    this.#lengths = []
+  /** Drops what is queued: of a user who may no longer see it. What is with the socket already cannot be taken back. */
+  discard(): void {
+    this.#queue = undefined
     this.#pending = 0
   }
-}
 
-function join(chunks: Chunk[], lengths: number[], bytes: number, from: number, to: number): Buffer {
-  const buffer = Buffer.allocUnsafe(bytes)
-  let offset = 0
-  for (let i = from; i < to; i++) {
-    const chunk = chunks[i] ?? ''
-    const length = lengths[i] ?? -1
-    if (length !== -1) {
-      offset = writeFrame(buffer, offset, chunk, length)
-    } else if (typeof chunk !== 'string') {
-      buffer.set(chunk, offset)
-      offset += chunk.byteLength
-    }
+  /** Drops what is queued of one owner: of a room that its reader may no longer be in. */
+  retract(owner: object): void {
+    if (this.#queue === undefined) return
+    const kept = this.#queue.filter((queued) => queued.owner !== owner)
+    this.#queue = kept.length > 0 ? kept : undefined
+    this.#pending = kept.reduce((sum, { bytes }) => sum + bytes, 0)
   }
-  return buffer
 }

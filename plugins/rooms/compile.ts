@@ -1,7 +1,7 @@
 /** A namespace's rooms, compiled once at the start: keys, payloads, who may join. */
 import type { EventDelivery, RoomDefinition } from '../../contract/contract.js'
 import { MAX_TEXT } from '../../contract/wire/index.js'
-import { compilePayload, compileValidator, type Payload, type Validator } from '../calls/index.js'
+import { compilePayload, compileValidator, type Payload, PLACE, type Validator } from '../calls/index.js'
 import { AckordError } from '../errors.js'
 import type { Identity, Mount } from '../gateway/index.js'
 import type { RoomLog } from './broker.js'
@@ -68,6 +68,7 @@ function compileRoom(mount: Mount, name: string, definition: RoomDefinition, joi
         mount,
         spec.payload,
         `the event ${JSON.stringify(event)} of room ${JSON.stringify(name)}`,
+        PLACE.PUBLICATION,
       ),
       delivery: spec.delivery ?? 'volatile',
       key: spec.key,

@@ -32,6 +32,9 @@ export const roomsPlugin: FastifyPluginAsync = fp(
     app.ackordGateway.addHook('onDisconnect', (connection) => {
       roomsOf(connection.mount).memberships.leaveAll(connection)
     })
+    app.ackordGateway.addHook('onReauthorize', (connection) =>
+      roomsOf(connection.mount).memberships.reauthorize(connection),
+    )
     app.addHook('onClose', () => broker.close())
   },
   { name: '@ackord/rooms', fastify: '5.x', dependencies: ['@ackord/gateway', '@ackord/calls'] },
@@ -46,6 +49,7 @@ export function roomsOf(mount: Mount): RoomServices {
 
 export { type Broker, BrokerError, type BrokerErrorCode, type Position } from './broker.js'
 export { type CompiledRoom, checkedKey } from './compile.js'
+export type { Member } from './member.js'
 export type { LeftWhy } from './membership.js'
-export type { Member, Room } from './room.js'
+export type { Room } from './room.js'
 export type { Rooms } from './rooms.js'

@@ -1,5 +1,11 @@
 import { BrokerError, LATEST_BYTES, LATEST_KEYS, type Publication } from './broker.js'
 
+/** What names one kept value: the event and its key. */
+export function slotOf({ event, latestKey = '' }: Publication): string {
+  // The length keeps the event 'a' with the key 'b:c' apart from 'a:b' with 'c'.
+  return `${event.length}:${event}${latestKey}`
+}
+
 interface Value {
   readonly publication: Publication
   readonly bytes: number
@@ -18,10 +24,8 @@ export class Latest {
 
   /** Keeps a value instead of the one it replaces. Throws BrokerError `TOO_LARGE`, and then changes nothing. */
   set(publication: Publication): void {
-    // The length keeps the event 'a' with the key 'b:c' apart from 'a:b' with 'c'.
-    const { event, latestKey = '', payload } = publication
-    const key = `${event.length}:${event}${latestKey}`
-    const bytes = Buffer.byteLength(payload) + Buffer.byteLength(key)
+    const key = slotOf(publication)
+    const bytes = Buffer.byteLength(publication.payload) + Buffer.byteLength(key)
     if (bytes > LATEST_BYTES) {
       throw new BrokerError(
         'TOO_LARGE',

@@ -1,19 +1,10 @@
 /** One room on this node: its members, its subscription, and the turn's publications on their way to the members. */
 import { FRAMES } from '../../contract/wire/index.js'
-import type { Connection, Flushable, Mount } from '../gateway/index.js'
+import { type Connection, type Flushable, Message, type Mount } from '../gateway/index.js'
 import type { Position, Publication } from './broker.js'
 import type { CompiledRoom } from './compile.js'
+import type { Member } from './member.js'
 import { TurnBuffer } from './turn-buffer.js'
-
-/** A connection in a room. */
-export interface Member {
-  readonly connection: Connection
-  readonly params: unknown
-  /** Of the last JOIN; 0 where the server joined it. */
-  seq: number
-  /** The first frame of this turn that is for it. */
-  cursor: number
-}
 
 /** Bytes of one turn after which a room hands out what it has, so that no buffer grows with a burst. */
 const SEAL_BYTES = 262_144
@@ -52,14 +43,11 @@ export class Room implements Flushable {
     for (const recent of this.#recents) remember(recent, publications)
     if (this.members.size === 0) return
     for (const publication of publications) {
-      const { delivery, except, position } = publication
+      const { except, position } = publication
       this.#turn.append({
-        text: this.encode(publication),
-        delivery,
-        except:
-          except === undefined
-            ? undefined
-            : { client: except, instead: position && this.#passOver(position) },
+        publication,
+        message: this.encode(publication),
+        instead: except === undefined ? undefined : position && this.#passOver(position),
       })
     }
     if (this.#turn.bytes >= SEAL_BYTES) {
@@ -70,15 +58,20 @@ export class Room implements Flushable {
     }
   }
 
-  /** The text of a PUBLICATION, the same for every member. */
-  encode({ event, payload, position }: Publication): string {
+  /** A PUBLICATION, the same for every member. */
+  encode({ event, payload, position }: Publication): Message {
     const tail = position === undefined ? ']' : `,${position.offset},${position.tag}]`
-    return `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)},${payload}${tail}`
+    const text = `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)},${payload}${tail}`
+    return new Message(
+      text,
+      this.definition.events.get(event)?.payload.pack ?? this.#mount.gateway.codecs.pack,
+    )
   }
 
   // For the client that is left out: its position moves on, or it would have missed its own messages after a reconnect.
-  #passOver({ offset, tag }: Position): string {
-    return `[${FRAMES.PUBLICATION.type},${this.#keyJson},"",null,${offset},${tag}]`
+  #passOver({ offset, tag }: Position): Message {
+    const text = `[${FRAMES.PUBLICATION.type},${this.#keyJson},"",null,${offset},${tag}]`
+    return new Message(text, this.#mount.gateway.codecs.pack)
   }
 
   /** The turn is over: every member's writer gets the shared bytes. */
@@ -89,7 +82,7 @@ export class Room implements Flushable {
 
   #handOutAll(): void {
     for (const member of this.members.values()) {
-      this.#turn.handOut(member.connection.writer, member.connection.sessionKey, member.cursor)
+      this.#turn.handOut(member)
       member.cursor = 0
     }
     this.#turn.clear()
@@ -103,7 +96,8 @@ export class Room implements Flushable {
 
   /** Lets a member go. With `last`, what was published before is handed out first, so that a LEFT can follow it. */
   remove(member: Member, last: boolean): void {
-    if (last) this.#turn.handOut(member.connection.writer, member.connection.sessionKey, member.cursor)
+    if (last) this.#turn.handOut(member)
+    member.end()
     this.members.delete(member.connection)
   }
 

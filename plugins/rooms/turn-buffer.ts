@@ -1,103 +1,150 @@
 /**
- * What a room publishes within one turn of the event loop: framed once, and the same bytes for every member. A member has
- * a cursor: who joined within the turn gets what came after. docs/decisions/grouped-writes.md.
+ * What a room publishes within one turn of the event loop: framed once for each codec in use, and the same bytes for every member. A member
+ * has a cursor: who joined within the turn gets what came after. docs/decisions/grouped-writes.md.
  */
-import type { EventDelivery } from '../../contract/contract.js'
-import { byteLength, frameOf, headerSize, writeFrame } from '../gateway/index.js'
+import { byteLength, headerSize, type Message, writeFrame } from '../gateway/index.js'
+import type { Publication } from './broker.js'
 
 /** One publication, encoded. */
 export interface TurnFrame {
-  readonly text: string
-  readonly delivery: EventDelivery
-  /** The client that must not get it, and what it gets instead. */
-  readonly except?: { readonly client: string; readonly instead: string | undefined } | undefined
+  readonly publication: Publication
+  readonly message: Message
+  /** What the client gets that the publication is not for. */
+  readonly instead?: Message | undefined
 }
 
-/** Where a member's writer takes the frames. */
+/** Where a member's frames go. */
 export interface FrameSink {
   fits(bytes: number): boolean
-  sendFrames(frames: Uint8Array, atBound: 'drop' | 'close'): boolean
+  sendFrames(frames: Uint8Array, atBound: 'close'): boolean
+  /** Says that a frame was not even queued. */
+  drop(): void
+}
+
+/** A member as its room's frames reach it. */
+export interface Recipient {
+  readonly sink: FrameSink
+  readonly client: string
+  /** Which of the two codecs it reads. */
+  readonly binary: boolean
+  readonly cursor: number
+  /** How many `latest` values it has not been sent. */
+  readonly owes: number
+  owe(publication: Publication, message: Message): void
+  forget(publication: Publication): void
+}
+
+/** The frames of a turn in one buffer; the frame `i` is between the offsets `i` and `i + 1`. */
+interface Shared {
+  readonly bytes: Buffer
+  readonly offsets: readonly number[]
 }
 
 /** The frames of one turn. Bounded by its owner, who hands it out and clears it at a byte bound. */
 export class TurnBuffer {
   #frames: TurnFrame[] = []
-  #lengths: number[] = []
   #bytes = 0
   #excepts = false
-  // Encoded up to here; what a member gets is a view into it.
-  #shared: Buffer | undefined
-  #offsets: number[] = []
+  // What a member gets is a view into one of these.
+  #text: Shared | undefined
+  #binary: Shared | undefined
 
   /** How many frames, which is the cursor of a member that joins now. */
   get length(): number {
     return this.#frames.length
   }
 
+  /** Bytes of the frames as text. */
   get bytes(): number {
     return this.#bytes
   }
 
   append(frame: TurnFrame): void {
-    const length = byteLength(frame.text)
+    const length = byteLength(frame.message.text)
     this.#frames.push(frame)
-    this.#lengths.push(length)
     this.#bytes += headerSize(length) + length
-    this.#excepts ||= frame.except !== undefined
-    this.#shared = undefined
+    this.#excepts ||= frame.publication.except !== undefined
+    this.#text = undefined
+    this.#binary = undefined
   }
 
-  /** Gives a member its frames from `cursor` on. What does not fit is dropped or closes, each frame by its delivery. */
-  handOut(sink: FrameSink, client: string, cursor: number): void {
+  /**
+   * Gives a member its frames from its cursor on. Each that does not fit is treated by its delivery: volatile is dropped, of `latest` the
+   * newest is owed, and anything else closes.
+   */
+  handOut(to: Recipient): void {
+    const { sink, cursor } = to
     if (cursor >= this.#frames.length) return
-    const shared = this.#encoded()
-    const from = this.#offsets[cursor] ?? 0
-    const mine = from === 0 ? shared : shared.subarray(from)
-    if (sink.fits(mine.length) && !(this.#excepts && this.#isExcepted(client, cursor))) {
+    const { bytes, offsets } = this.#shared(to.binary)
+    const from = offsets[cursor] ?? 0
+    const mine = from === 0 ? bytes : bytes.subarray(from)
+    if (to.owes === 0 && sink.fits(mine.length) && !(this.#excepts && this.#isExcepted(to))) {
       sink.sendFrames(mine, 'close')
       return
     }
     for (let i = cursor; i < this.#frames.length; i++) {
       const frame = this.#frames[i]
-      if (frame === undefined) continue
-      const atBound = frame.delivery === 'volatile' ? 'drop' : 'close'
-      const view =
-        frame.except?.client === client
-          ? insteadOf(frame)
-          : shared.subarray(this.#offsets[i], this.#offsets[i + 1])
-      if (view !== undefined && !sink.sendFrames(view, atBound) && atBound === 'close') return
+      if (frame !== undefined && !handOne(frame, bytes, offsets[i] ?? 0, offsets[i + 1] ?? 0, to)) return
     }
   }
 
   /** Starts the next turn. Bytes that were handed out stay as they are. */
   clear(): void {
     this.#frames = []
-    this.#lengths = []
     this.#bytes = 0
     this.#excepts = false
-    this.#shared = undefined
+    this.#text = undefined
+    this.#binary = undefined
   }
 
-  #isExcepted(client: string, cursor: number): boolean {
+  #isExcepted({ client, cursor }: Recipient): boolean {
     for (let i = cursor; i < this.#frames.length; i++)
-      if (this.#frames[i]?.except?.client === client) return true
+      if (this.#frames[i]?.publication.except === client) return true
     return false
   }
 
-  #encoded(): Buffer {
-    if (this.#shared !== undefined) return this.#shared
-    const shared = Buffer.allocUnsafe(this.#bytes)
-    const offsets = [0]
-    let offset = 0
-    for (let i = 0; i < this.#frames.length; i++) {
-      offset = writeFrame(shared, offset, this.#frames[i]?.text ?? '', this.#lengths[i] ?? 0)
-      offsets.push(offset)
+  #shared(binary: boolean): Shared {
+    if (binary) {
+      this.#binary ??= encode(this.#frames, true)
+      return this.#binary
     }
-    this.#shared = shared
-    this.#offsets = offsets
-    return shared
+    this.#text ??= encode(this.#frames, false)
+    return this.#text
   }
 }
 
-const insteadOf = ({ except }: TurnFrame): Buffer | undefined =>
-  except?.instead === undefined ? undefined : frameOf(except.instead)
+// False where the connection is over. A view is made only for who takes it: there may be many who do not.
+function handOne(
+  { publication, message, instead }: TurnFrame,
+  shared: Buffer,
+  from: number,
+  end: number,
+  to: Recipient,
+): boolean {
+  const { sink } = to
+  if (publication.except === to.client) {
+    if (publication.delivery === 'latest') to.forget(publication)
+    return instead === undefined || sink.sendFrames(instead.frame(to.binary), 'close')
+  }
+  const { delivery } = publication
+  if (delivery === 'recoverable' || sink.fits(end - from)) {
+    if (delivery === 'latest') to.forget(publication)
+    return sink.sendFrames(shared.subarray(from, end), 'close')
+  }
+  if (delivery === 'latest') to.owe(publication, message)
+  else sink.drop()
+  return true
+}
+
+function encode(frames: readonly TurnFrame[], binary: boolean): Shared {
+  const payloads = frames.map(({ message }) => message.payload(binary))
+  const lengths = payloads.map(byteLength)
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerSize(length) + length, 0))
+  const offsets = [0]
+  let offset = 0
+  for (const [i, payload] of payloads.entries()) {
+    offset = writeFrame(bytes, offset, payload, lengths[i] ?? 0)
+    offsets.push(offset)
+  }
+  return { bytes, offsets }
+}

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { refuseCall } from '../../plugins/index.js'
 import { startServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 const gate = () => {
   const waiting: Array<() => void> = []
@@ -13,7 +14,7 @@ describe('a join under way', () => {
     const { enter, live } = await startServer({ after: (app) => app.ackordGateway.addHook('onJoin', wait) })
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }])
-    await vi.waitUntil(() => waiting.length === 1)
+    await until(() => waiting.length === 1)
     expect(live.room.channel({ id: 'a' }).evict('alice', 'revoked')).toBe(1)
     waiting[0]?.()
     expect(await client.next(19)).toEqual([19, 1, 'FORBIDDEN', null])
@@ -32,12 +33,12 @@ describe('a join under way', () => {
       client.send([6, seq, 'channel', { id: `${seq}` }])
       client.send([7, seq])
     }
-    await vi.waitUntil(() => waiting.length >= 3)
+    await until(() => waiting.length >= 3)
     await new Promise((resolve) => setImmediate(resolve))
     expect(waiting.length).toBeLessThanOrEqual(8)
     for (const connection of gateway.sockets) expect(connection.inFlight).toBeLessThanOrEqual(8)
     while (waiting.length > 0) waiting.shift()?.()
-    await vi.waitUntil(() => {
+    await until(() => {
       while (waiting.length > 0) waiting.shift()?.()
       return [...gateway.sockets].every(({ inFlight }) => inFlight === 0)
     })
@@ -50,7 +51,7 @@ describe('a join under way', () => {
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }])
     client.send([6, 2, 'channel', { id: 'a' }])
-    await vi.waitUntil(() => waiting.length === 2)
+    await until(() => waiting.length === 2)
     for (const open of waiting) open()
     expect([(await client.next(22))[3], (await client.next(22))[3]]).toEqual([1, 0])
     await client.ping()
@@ -82,11 +83,11 @@ describe('a replay', () => {
   })
 
   it('that does not fit is a gap, and the current values still come', async () => {
-    const { enter, live } = await startServer({ maxBuffered: 65_536 })
+    const { enter, live } = await startServer({ maxBuffered: 131_072 })
     const room = live.room.channel({ id: 'a' })
     await room.publish('price', { symbol: 'X', value: 1 })
     const first = await room.publish('posted', { id: 'm', text: 'first' })
-    for (let i = 0; i < 40; i++) await room.publish('posted', { id: 'm', text: 'x'.repeat(2000) })
+    for (let i = 0; i < 80; i++) await room.publish('posted', { id: 'm', text: 'x'.repeat(2000) })
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }, [first?.epoch, first?.offset, first?.tag]])
     const joined = await client.next(22)
@@ -107,6 +108,6 @@ describe('hooks of memberships', () => {
     client.send([6, 1, 'channel', { id: 'a' }])
     await client.next(22)
     client.send([7, 1])
-    await vi.waitUntil(() => lines.some(({ err }) => (err as Error | undefined)?.message === 'a hook failed'))
+    await until(() => lines.some(({ err }) => (err as Error | undefined)?.message === 'a hook failed'))
   })
 })

@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 const KEY = 'channel[["id","a"]]'
 const message = (text: string) => ({ id: 'm', text })
@@ -80,7 +81,7 @@ describe('joining', () => {
     })
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }])
-    await vi.waitUntil(() => letIn !== undefined)
+    await until(() => letIn !== undefined)
     client.send([7, 1])
     expect(await client.next(19)).toEqual([19, 1, 'CANCELLED', null])
     letIn?.()
@@ -190,10 +191,10 @@ describe('publishing', () => {
   })
 
   it('is a gap where the replay would break the bound of the connection', async () => {
-    const { enter, live } = await startServer({ maxBuffered: 65_536 })
+    const { enter, live } = await startServer({ maxBuffered: 131_072 })
     const room = live.room.channel({ id: 'a' })
     const first = await room.publish('posted', message('first'))
-    for (let i = 0; i < 40; i++) await room.publish('posted', message('x'.repeat(2000)))
+    for (let i = 0; i < 80; i++) await room.publish('posted', message('x'.repeat(2000)))
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }, [first?.epoch, first?.offset, first?.tag]])
     const joined = await client.next(22)

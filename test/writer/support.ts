@@ -1,5 +1,6 @@
 /** A socket that keeps what is written to it, and a reader of unmasked WebSocket frames (RFC 6455 § 5.2). */
 import { Duplex } from 'node:stream'
+import { SocketOutlet } from '../../plugins/gateway/outlet.js'
 import { Turn } from '../../plugins/gateway/turn.js'
 import { Writer, type WriterHost } from '../../plugins/gateway/writer.js'
 
@@ -7,17 +8,30 @@ import { Writer, type WriterHost } from '../../plugins/gateway/writer.js'
 export class FakeSocket extends Duplex {
   readonly writes: Buffer[] = []
   stuck = false
+  #done: (() => void) | undefined
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.writes.push(Buffer.from(chunk))
-    if (!this.stuck) done()
+    this.#took(done)
   }
 
   override _writev(chunks: Array<{ chunk: Buffer }>, done: () => void): void {
     this.writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)))
-    if (!this.stuck) done()
+    this.#took(done)
+  }
+
+  #took(done: () => void): void {
+    if (this.stuck) this.#done = done
+    else done()
+  }
+
+  /** The peer reads again: what was written has arrived, and what is written from now on. */
+  unstick(): void {
+    this.stuck = false
+    this.#done?.()
+    this.#done = undefined
   }
 
   get bytes(): Buffer {
@@ -57,7 +71,7 @@ export function makeWriter(turn = new Turn(rethrow), maxBuffered = 65_536) {
     onOverflow: () => events.push('overflow'),
     onDrop: () => events.push('drop'),
   }
-  return { socket, events, writer: new Writer(socket, host), turn }
+  return { socket, events, writer: new Writer(new SocketOutlet(socket), host), turn }
 }
 
 const rethrow = (error: unknown): void => {

@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Turn } from '../../plugins/gateway/turn.js'
+import { until } from '../support/until.js'
 import { makeWriter, readFrames, turnEnd } from './support.js'
 
 const busy = (ms: number): void => {
@@ -56,7 +57,7 @@ describe('the turn', () => {
       })
     }
     setImmediate(() => order.push('another turn'))
-    await vi.waitUntil(() => order.includes('late'))
+    await until(() => order.includes('late'))
     expect(order.indexOf('another turn')).toBe(32)
     expect(order.filter((item) => item !== 'another turn')).toEqual([
       ...Array.from({ length: 96 }, (_, i) => `${i}`),
@@ -73,7 +74,7 @@ describe('the turn', () => {
       for (const { writer } of writers) writer.send('2')
     })
     const last = writers[63]
-    await vi.waitUntil(() => last !== undefined && readFrames(last.socket.bytes).length === 2)
+    await until(() => last !== undefined && readFrames(last.socket.bytes).length === 2)
     await turnEnd()
     for (const { socket } of writers) expect(readFrames(socket.bytes)).toEqual(['1', '2'])
   })
