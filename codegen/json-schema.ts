@@ -48,5 +48,5 @@ const isTupleBound = ({ items, prefixItems, maxItems }: JsonSchema, keyword: str
 const constraints = [
   ...['format', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'exclusiveMinimum'],
   ...['exclusiveMaximum', 'multipleOf', 'minItems', 'maxItems', 'uniqueItems', 'minProperties'],
-  ...['maxProperties', 'default'],
+  ...['maxProperties', 'minByteLength', 'maxByteLength', 'default'],
 ]

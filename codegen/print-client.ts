@@ -6,8 +6,7 @@ import type {
   EventDefinition,
   RoomDefinition,
 } from '../contract/contract.js'
-import { ContractError } from '../contract/errors.js'
-import { at } from '../contract/plain.js'
+import { carriesBytes } from '../contract/schemas.js'
 import { createDeclarations, type Declarations, interfaceOf } from './declarations.js'
 import { printDescriptor, record } from './descriptor.js'
 import { createNames, pascalCase } from './identifiers.js'
@@ -46,10 +45,10 @@ const reserved = [
     'Symbol',
     'Uint8Array',
   ],
-  ...['WeakMap', 'WeakSet', 'createClient', 'descriptor'],
+  ...['WeakMap', 'WeakSet', 'createClient', 'descriptor', 'msgpack'],
 ]
 
-/** The text of a contract's client; the same contract gives the same text. Throws a ContractError for what is not generated yet. */
+/** The text of a contract's client; the same contract gives the same text. Throws a ContractError where a $ref leads nowhere. */
 export function printClient(contract: Contract): string {
   const { calls = {}, events = {}, rooms = {} } = contract
   const names = createNames(reserved)
@@ -71,7 +70,7 @@ export function printClient(contract: Contract): string {
     interfaceOf(`${client}Rooms`, roomMembers),
     `export type ${client} = Client<${client}Calls, ${client}Events, ${client}Rooms>`,
     printDescriptor(contract),
-    factory(client, contract.description),
+    factory(client, contract),
   ]
   const header = comment([`${MARK} ${contract.name} ${contract.version}; do not edit.`])
   // No literal holds a newline, so what stands before one is layout.
@@ -86,21 +85,21 @@ interface Leaf {
 }
 
 function callLeaf(name: string, call: CallDefinition, types: Declarations): Leaf {
-  if (call.item !== undefined)
-    throw new ContractError(at('calls', name), 'streams (item) are not generated yet')
   const place = pascalCase(name)
   const leaf = { path: name.split('.'), about: comment([call.description ?? '']) }
   const input = types.declare(`${place}Input`, call.input)
   if (call.delivery === 'volatile') return { ...leaf, type: `VolatileCall<${input}>` }
 
+  const item = call.item && types.declare(`${place}Item`, call.item)
   const ack = call.ack === undefined ? 'void' : types.declare(`${place}Ack`, call.ack)
+  const of = item === undefined ? `Call<${input}, ${ack}` : `StreamCall<${input}, ${item}, ${ack}`
   const errors = Object.entries(call.errors ?? {})
-  if (errors.length === 0) return { ...leaf, type: `Call<${input}, ${ack}>` }
+  if (errors.length === 0) return { ...leaf, type: `${of}>` }
   const members = errors.map(
     ([code, data]) =>
       `${comment(remarks(data))}readonly ${propertyKey(code)}: ${types.inline(`${place}Error`, data)}`,
   )
-  return { ...leaf, type: `Call<${input}, ${ack}, ${types.declareInterface(`${place}Errors`, members)}>` }
+  return { ...leaf, type: `${of}, ${types.declareInterface(`${place}Errors`, members)}>` }
 }
 
 function eventMember(name: string, place: string, event: EventDefinition, types: Declarations): string {
@@ -140,21 +139,22 @@ function nest(leaves: readonly Leaf[]): string[] {
   })
 }
 
-function importLine({ calls = {}, rooms = {} }: Contract): string {
-  const deliveries = Object.values(calls).map((call) => call.delivery)
-  const used = [
-    ...(deliveries.some((delivery) => delivery !== 'volatile') ? ['Call'] : []),
-    ...['Client', 'ClientOptions'],
-    ...(Object.keys(rooms).length > 0 ? ['Room'] : []),
-    ...(deliveries.includes('volatile') ? ['VolatileCall'] : []),
-  ]
-  return `import ${record([...used.map((name) => `type ${name}`), 'createClient'])} from 'ackord/client'`
+function importLine(contract: Contract): string {
+  const { calls = {}, rooms = {} } = contract
+  const kinds: string[] = Object.values(calls).map(({ delivery, item }) =>
+    item !== undefined ? 'StreamCall' : delivery === 'volatile' ? 'VolatileCall' : 'Call',
+  )
+  if (Object.keys(rooms).length > 0) kinds.push('Room')
+  const used = [...new Set(['Client', 'ClientOptions', ...kinds])].sort()
+  const line = `import ${record([...used.map((name) => `type ${name}`), 'createClient'])} from 'ackord/client'`
+  return carriesBytes(contract) ? `${line}\nimport { msgpack } from 'ackord/client/msgpack'` : line
 }
 
-function factory(client: string, description: string | undefined): string {
-  const about = comment([description ?? `A client of the contract. Making one does no I/O.`])
+function factory(client: string, contract: Contract): string {
+  const about = comment([contract.description ?? `A client of the contract. Making one does no I/O.`])
+  const options = carriesBytes(contract) ? '{ codec: msgpack, ...options }' : 'options'
   return `${about}export function create${client}(url: string, options?: ClientOptions): ${client} {
-  return createClient<${client}Calls, ${client}Events, ${client}Rooms>(descriptor, url, options)
+  return createClient<${client}Calls, ${client}Events, ${client}Rooms>(descriptor, url, ${options})
 }`
 }
 

@@ -100,6 +100,8 @@ function byType(schema: JsonSchema, naming: Naming): TypeText {
       return atom(type)
     case 'integer':
       return atom('number')
+    case 'Uint8Array':
+      return atom('Uint8Array')
     case 'array':
       return arrayType(schema, naming)
     case 'object':

@@ -1,8 +1,9 @@
 /** Questions to clients: one round asks any number of connections and gathers what comes back. PROTOCOL.md § Events and asks. */
 import type { Clock, Timer } from '../../contract/clock.js'
 import { CLOSE, type FrameOf, Violation } from '../../contract/wire/index.js'
-import type { Connection } from '../gateway/index.js'
-import type { Validator } from './validate.js'
+import type { Connection, Message } from '../gateway/index.js'
+import { CallError } from './errors.js'
+import type { Input } from './input.js'
 
 declare module '../gateway/connection.js' {
   interface ConnectionSlots {
@@ -45,7 +46,7 @@ const MAX_MS = 300_000
 export class AskRound implements AsyncIterableIterator<Answered> {
   readonly #clock: Clock
   readonly #ask: number
-  readonly #ack: Validator
+  readonly #ack: Input
   readonly #waiting = new Set<Connection>()
   readonly #answers: Answered[] = []
   #timer: Timer | undefined
@@ -56,14 +57,14 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     clock: Clock,
     ask: number,
     connections: readonly Connection[],
-    bytes: Uint8Array,
-    ack: Validator,
+    message: Message,
+    ack: Input,
     { timeout = DEFAULT_MS, signal }: AskOptions,
   ) {
     this.#clock = clock
     this.#ask = ask
     this.#ack = ack
-    for (const connection of connections) this.#put(connection, bytes)
+    for (const connection of connections) this.#put(connection, message)
     if (this.#waiting.size === 0) return
     const ms = Math.min(Math.max(0, timeout), MAX_MS)
     this.#timer = clock.setTimeout(() => this.#endAll({ status: 'timeout' }), ms)
@@ -72,7 +73,7 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     else signal?.addEventListener('abort', this.#stop)
   }
 
-  #put(connection: Connection, bytes: Uint8Array): void {
+  #put(connection: Connection, message: Message): void {
     if (connection.phase !== 'open') {
       this.#answers.push({ connection, answer: { status: 'gone' } })
       return
@@ -87,14 +88,22 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     asks.last = this.#ask
     asks.waiting.set(this.#ask, this)
     // Where it cannot be sent the connection ends, which settles the question.
-    connection.writer.sendFrames(bytes)
+    connection.sendMessage(message)
   }
 
   /** An ANSWER came. */
   receive(connection: Connection, value: unknown, code: string | null | undefined): void {
     if (code != null) this.#settle(connection, { status: 'failed', code })
-    else if (this.#ack.check(value)) this.#settle(connection, { status: 'answered', value })
-    else this.#settle(connection, { status: 'failed', code: 'INVALID' })
+    else this.#settle(connection, this.#checked(value, connection.codec.binary))
+  }
+
+  #checked(value: unknown, binary: boolean): Answer {
+    try {
+      return { status: 'answered', value: this.#ack(value, binary) }
+    } catch (error) {
+      if (error instanceof CallError) return { status: 'failed', code: 'INVALID' }
+      throw error
+    }
   }
 
   /** A connection ended. */

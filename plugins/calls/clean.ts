@@ -2,16 +2,18 @@
 import { Kind, KindGuard, type TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { ExpandedSchema } from '../../contract/schema/expand.js'
+import { toBase64 } from './bytes.js'
 
-/** Copies a value that has been checked, leaving out what its schema does not declare. */
+/** Copies a value that has been checked as JSON has it: bytes as their base64, what the schema does not declare left out. */
 export type Clean = (value: unknown) => unknown
 
 type Properties = Record<string, unknown>
 
 const whole: Clean = (value) => value
+const base64: Clean = (value) => (value instanceof Uint8Array ? toBase64(value) : value)
 
 const isObject = (value: unknown): value is Properties =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
 
 /**
  * Compiles the copy for one schema. Declared is what any matching member of a union declares, and what any
@@ -21,6 +23,7 @@ export function compileClean({ schema, references }: ExpandedSchema): Clean {
   const recursive = new Map<string, Clean>()
 
   function clean(part: TSchema): Clean {
+    if (KindGuard.IsUint8Array(part)) return base64
     if (KindGuard.IsObject(part)) return objectOf(part.properties, part.additionalProperties)
     if (KindGuard.IsRecord(part))
       return recordOf(part.patternProperties, part['additionalProperties'] === true)
@@ -80,6 +83,8 @@ export function compileClean({ schema, references }: ExpandedSchema): Clean {
     return (value) => {
       if (typeof value !== 'object') return value
       const copies = members.filter(({ check }) => check.Check(value)).map(({ copyOf }) => copyOf(value))
+      // For TypeBox, bytes are an object as well.
+      if (value instanceof Uint8Array) return copies.find((copy) => typeof copy === 'string')
       return copies.length === 0 ? undefined : copies.reduce(together)
     }
   }

@@ -4,8 +4,8 @@ import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import type { Context } from './context.js'
 import { CallError } from './errors.js'
-import { compilePayload, type Payload } from './payload.js'
-import { compileValidator, type Validator } from './validate.js'
+import { compileInput, type Input } from './input.js'
+import { compilePayload, type Payload, PLACE } from './payload.js'
 
 /** A handler as the dispatcher sees it; its typed face is `Handler` in plugins/namespace/types.ts. */
 export type AnyHandler = (input: unknown, context: Context) => unknown
@@ -14,9 +14,11 @@ export type AnyHandler = (input: unknown, context: Context) => unknown
 export interface CompiledCall {
   readonly name: string
   readonly volatile: boolean
-  readonly input: Validator
+  readonly input: Input
   /** Absent: the ack is null. */
   readonly ack: Payload | undefined
+  /** Of a stream. */
+  readonly item: Payload | undefined
   readonly errors: ReadonlyMap<string, Payload>
   readonly handler: AnyHandler
   /** Throws: handlers may use it detached. */
@@ -33,8 +35,6 @@ export function compileCalls(mount: Mount): ReadonlyMap<string, CompiledCall> {
     if (typeof handler !== 'function') {
       throw new AckordError('ACKORD_HANDLER_MISSING', `calls[${JSON.stringify(name)}] of ${mount.path}`)
     }
-    if (definition.item !== undefined)
-      throw new AckordError('ACKORD_STREAM_UNSUPPORTED', `calls[${JSON.stringify(name)}]`)
     table.set(name, compileCall(mount, name, definition, handler as AnyHandler))
     handlers.delete(name)
   }
@@ -54,14 +54,15 @@ function compileCall(
   const errors = new Map(
     Object.entries(definition.errors ?? {}).map(([code, schema]) => [
       code,
-      compilePayload(mount, schema, `the data of ${code}`),
+      compilePayload(mount, schema, `the data of ${code}`, PLACE.FAIL),
     ]),
   )
   return {
     name,
     volatile: definition.delivery === 'volatile',
-    input: compileValidator(contract, definition.input),
+    input: compileInput(contract, definition.input),
     ack: definition.ack && compilePayload(mount, definition.ack, `the ack of ${JSON.stringify(name)}`),
+    item: definition.item && compilePayload(mount, definition.item, `an item of ${JSON.stringify(name)}`),
     errors,
     handler,
     fail(code, data) {

@@ -2,15 +2,15 @@
 import type { EventDefinition } from '../../contract/contract.js'
 import { FRAMES } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
-import { type Connection, frameOf, type Mount } from '../gateway/index.js'
+import { type Connection, Message, type Mount } from '../gateway/index.js'
 import { type AskOptions, AskRound } from './asks.js'
-import { compilePayload, type Payload } from './payload.js'
-import { compileValidator, type Validator } from './validate.js'
+import { compileInput, type Input } from './input.js'
+import { compilePayload, type Payload, PLACE } from './payload.js'
 
 interface CompiledEvent {
   readonly name: string
   readonly payload: Payload
-  readonly ack: Validator | undefined
+  readonly ack: Input | undefined
   readonly volatile: boolean
 }
 
@@ -35,13 +35,10 @@ export class Events {
   /** Tells connections; how many took it. Throws ACKORD_UNKNOWN_NAME, ACKORD_INVALID_PAYLOAD. */
   send(connections: Iterable<Connection>, name: string, payload: unknown): number {
     const event = this.#event(name)
-    const bytes = frameOf(`[${FRAMES.EVENT.type},${JSON.stringify(name)},${event.payload(payload)}]`)
+    const message = messageOf(event, event.payload(payload))
     let taken = 0
     for (const connection of connections) {
-      if (
-        connection.phase === 'open' &&
-        connection.writer.sendFrames(bytes, event.volatile ? 'drop' : 'close')
-      )
+      if (connection.phase === 'open' && connection.sendMessage(message, event.volatile ? 'drop' : 'close'))
         taken++
     }
     return taken
@@ -53,8 +50,8 @@ export class Events {
     if (event.ack === undefined)
       throw new AckordError('ACKORD_UNKNOWN_NAME', `event ${name} has no ack to ask for`)
     const ask = ++this.#lastAsk
-    const bytes = frameOf(`[${FRAMES.EVENT.type},${JSON.stringify(name)},${event.payload(payload)},${ask}]`)
-    return new AskRound(this.#mount.clock, ask, [...connections], bytes, event.ack, options)
+    const message = messageOf(event, `${event.payload(payload)},${ask}`)
+    return new AskRound(this.#mount.clock, ask, [...connections], message, event.ack, options)
   }
 
   #event(name: string): CompiledEvent {
@@ -64,11 +61,14 @@ export class Events {
   }
 }
 
+const messageOf = ({ name, payload }: CompiledEvent, elements: string): Message =>
+  new Message(`[${FRAMES.EVENT.type},${JSON.stringify(name)},${elements}]`, payload.pack)
+
 function compileEvent(mount: Mount, name: string, definition: EventDefinition): CompiledEvent {
   return {
     name,
-    payload: compilePayload(mount, definition.payload, `the event ${JSON.stringify(name)}`),
-    ack: definition.ack && compileValidator(mount.contract, definition.ack),
+    payload: compilePayload(mount, definition.payload, `the event ${JSON.stringify(name)}`, PLACE.EVENT),
+    ack: definition.ack && compileInput(mount.contract, definition.ack),
     volatile: (definition.delivery ?? 'volatile') === 'volatile' && definition.ack === undefined,
   }
 }

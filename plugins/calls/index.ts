@@ -1,10 +1,11 @@
-/** Calls with acks, events and asks: takes CALL, CANCEL and ANSWER of each namespace. */
+/** Calls with acks, streams, events and asks: takes CALL, CANCEL, CREDIT and ANSWER of each namespace. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import { loseAsks, onAnswer } from './asks.js'
-import { abortUnanswered, Dispatcher } from './dispatch.js'
+import { abortUnanswered } from './call-run.js'
+import { Dispatcher } from './dispatch.js'
 import { Events } from './events.js'
 
 const events = new WeakMap<Mount, Events>()
@@ -17,6 +18,7 @@ export const callsPlugin: FastifyPluginAsync = fp(
       events.set(mount, new Events(mount))
       mount.handle('CALL', dispatcher.onCall)
       mount.handle('CANCEL', dispatcher.onCancel)
+      mount.handle('CREDIT', dispatcher.onCredit)
       mount.handle('ANSWER', onAnswer)
     })
     app.ackordGateway.addHook('onDisconnect', loseAsks)
@@ -36,5 +38,5 @@ export type { Answer, Answered, AskOptions, AskRound } from './asks.js'
 export type { Context } from './context.js'
 export { CallError, failureText, isPlain, refuseCall } from './errors.js'
 export type { Events } from './events.js'
-export { compilePayload, type Payload } from './payload.js'
+export { compilePayload, type Payload, PLACE } from './payload.js'
 export { compileValidator, type Validator } from './validate.js'

@@ -60,9 +60,18 @@ function compileWriter(definition: ContractDefinition, schema: TSchema): Seriali
   const clean = compileClean(resolveSchema(definition, schema))
   return (value) => {
     const copy = clean(value)
-    // Only here can a value nest without end or bring keys of its own.
+    // Only here can a value bring bytes where none are declared, nest without end, or have keys of its own.
+    refuseBytes(copy, MAX_VALUE_DEPTH)
     refuseUnsafe(copy, MAX_VALUE_DEPTH)
     // Nothing at all is what Type.Unknown() lets through and JSON does not have.
     return JSON.stringify(copy) ?? 'null'
   }
+}
+
+// What JSON.stringify would make of them, an object of numbers, is nothing that anybody means.
+function refuseBytes(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth === 0) throw new UnsendableValue('', 'Unsafe')
+  if (value instanceof Uint8Array) throw new UnsendableValue('', 'Bytes')
+  for (const member of Object.values(value)) refuseBytes(member, depth - 1)
 }

@@ -1,7 +1,8 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/index.js'
 import { refuseCall } from '../../plugins/index.js'
 import { startServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 describe('a call', () => {
   it('is answered with what its schema declares and nothing more', async () => {
@@ -84,7 +85,7 @@ describe('cancelling and deadlines', () => {
     const { enter, probe } = await startServer()
     const client = await enter('alice')
     client.send([2, 1, 'wait', { name: 'a' }])
-    await vi.waitUntil(() => probe.signals.has('a'))
+    await until(() => probe.signals.has('a'))
     client.send([3, 1])
     expect(await client.next(19)).toEqual([19, 1, 'CANCELLED', null])
     expect(probe.signals.get('a')?.aborted).toBe(true)
@@ -98,9 +99,9 @@ describe('cancelling and deadlines', () => {
     const { enter, probe } = await startServer()
     const client = await enter('alice')
     client.send([2, 1, 'wait', { name: 'a' }])
-    await vi.waitUntil(() => probe.signals.has('a'))
+    await until(() => probe.signals.has('a'))
     client.abort({ reset: true })
-    await vi.waitUntil(() => probe.signals.get('a')?.aborted)
+    await until(() => probe.signals.get('a')?.aborted)
   })
 
   it('a handler that never returns gets TIMEOUT at the deadline of its caller', async () => {
@@ -108,7 +109,7 @@ describe('cancelling and deadlines', () => {
     const { enter, probe } = await startServer({ clock })
     const client = await enter('alice')
     client.send([2, 1, 'wait', { name: 'a' }, 1000])
-    await vi.waitUntil(() => probe.signals.has('a'))
+    await until(() => probe.signals.has('a'))
     await clock.advance(900)
     await client.ping()
     expect(client.frames.map(([type]) => type)).toEqual([17])
@@ -124,7 +125,7 @@ describe('cancelling and deadlines', () => {
     const { enter, probe } = await startServer({ clock, callTimeout: 2000 })
     const client = await enter('alice')
     client.send([2, 1, 'wait', { name: 'a' }, 3_600_000])
-    await vi.waitUntil(() => probe.signals.has('a'))
+    await until(() => probe.signals.has('a'))
     await clock.advance(2100)
     expect(await client.next(19)).toEqual([19, 1, 'TIMEOUT', null])
   })

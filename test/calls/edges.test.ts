@@ -4,6 +4,7 @@ import { call, defineContract, Type } from '../../contract/index.js'
 import { ackord, CallError, namespace } from '../../plugins/index.js'
 import { connect } from '../support/raw-client.js'
 import { startServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 const contract = defineContract({
   name: 'edges',
@@ -24,7 +25,7 @@ async function start(
 ) {
   const live = namespace(contract, { path: '/live', authenticate: 'none' })
   const app = Fastify({ forceCloseConnections: true })
-  await app.register(ackord, { grace: 300, maxBuffered: 65_536 })
+  await app.register(ackord, { grace: 300, maxBuffered: 131_072 })
   await app.register(
     live.plugin({
       calls: {
@@ -83,7 +84,7 @@ describe('what leaves with an error', () => {
   })
 
   it('an ack that no connection can hold is INTERNAL, and not the end of the connection', async () => {
-    const { client } = await start((how) => (how === 'big' ? 'x'.repeat(70_000) : 'small'))
+    const { client } = await start((how) => (how === 'big' ? 'x'.repeat(140_000) : 'small'))
     client.send([2, 1, 'act', { how: 'big' }])
     expect((await client.next(19))[2]).toBe('INTERNAL')
     client.send([2, 2, 'act', { how: '' }])
@@ -103,12 +104,12 @@ describe('a call that is over', () => {
     })
     const client = await enter('alice')
     client.send([2, 1, 'echo', { text: 'late' }])
-    await vi.waitUntil(() => waiting.length === 1)
+    await until(() => waiting.length === 1)
     client.send([3, 1])
     expect((await client.next(19))[2]).toBe('CANCELLED')
     waiting[0]?.()
     client.send([2, 2, 'echo', { text: 'next' }])
-    await vi.waitUntil(() => waiting.length === 2)
+    await until(() => waiting.length === 2)
     waiting[1]?.()
     await client.next(18)
     expect(probe.log).toEqual(['echo next'])
@@ -122,11 +123,11 @@ describe('a call that is over', () => {
     const { client } = await start(() => '', told)
     client.send([2, 1, 'tell', {}])
     client.send([2, 2, 'tell', {}])
-    await vi.waitUntil(() => told.mock.calls.length === 2)
+    await until(() => told.mock.calls.length === 2)
     const contexts = told.mock.calls.map(([context]) => context)
     expect(contexts[0]?.operationId).not.toBe(contexts[1]?.operationId)
     client.abort({ reset: true })
-    await vi.waitUntil(() => contexts.every(({ signal }) => signal.aborted))
+    await until(() => contexts.every(({ signal }) => signal.aborted))
   })
 })
 

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/index.js'
 import { startServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 describe('events', () => {
   it('reach a connection, a user on all connections, or all', async () => {
@@ -113,7 +114,7 @@ describe('asks', () => {
     const [connection] = [...live.connections()]
     connection?.disconnect('reauthenticate')
     expect((await client.closed()).code).toBe(4003)
-    await vi.waitUntil(() => [...live.connections()].length === 0)
+    await until(() => [...live.connections()].length === 0)
     expect(connection?.send('notice', { id: '1', text: 'x' })).toBe(false)
   })
 })

@@ -297,12 +297,6 @@ describe('a contract that cannot be loaded', () => {
     ['a.ts', "import 'not-installed'\n", /^ackord: a\.ts:1: Error: Cannot find module 'not-installed'\n$/],
     ['a.ts', '\n\nthrow new RangeError("too\\nmuch")\n', /^ackord: a\.ts:3: RangeError: too\n$/],
     ['a.ts', "throw 'text'\n", /^ackord: a\.ts could not be loaded: it threw text\n$/],
-    [
-      'a.ts',
-      "import { call, defineContract, Type } from 'ackord/contract'\n" +
-        "export default defineContract({ name: 'a', version: '1', calls: { s: call({ input: Type.Null(), item: Type.Null() }) } })\n",
-      /^ackord: a\.ts: calls\.s: streams \(item\) are not generated yet\n$/,
-    ],
   ])('%s with %j says where and why', async (name, text, message) => {
     if (text !== undefined) await write(name, text)
     const { code, stdout, stderr } = await ackord('generate', name, '--out', 'client.ts')

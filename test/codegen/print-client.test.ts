@@ -10,13 +10,14 @@ import {
   defineContract,
   Type,
 } from '../../contract/index.js'
+import bytes from './contracts/bytes.js'
 import chat from './contracts/chat.js'
 import empty from './contracts/empty.js'
 import hostile from './contracts/hostile.js'
 import { sink } from './contracts/kitchen-sink.js'
 import many from './contracts/many.js'
 
-const contracts = { chat, empty, hostile, 'kitchen-sink': sink }
+const contracts = { bytes, chat, empty, hostile, 'kitchen-sink': sink }
 
 describe('a generated client', () => {
   // UPDATE_EXPECTED=1 writes the expected files anew; read the difference before you commit it.
@@ -39,9 +40,11 @@ describe('a generated client', () => {
     'of %s hands the names of the contract to the runtime as they are',
     async (_, contract) => {
       const stub = 'data:text/javascript,export const createClient = (...given) => given'
-      const script = ts.transpile(printClient(contract).replace('ackord/client', stub), {
-        target: ts.ScriptTarget.ES2022,
-      })
+      const codec = 'data:text/javascript,export const msgpack = "in binary"'
+      const text = printClient(contract)
+        .replace('ackord/client/msgpack', codec)
+        .replace('ackord/client', stub)
+      const script = ts.transpile(text, { target: ts.ScriptTarget.ES2022 })
       const module: object = await import(`data:text/javascript,${encodeURIComponent(script)}`)
       const [[name, create] = [], ...others] = Object.entries(module)
       expect(others).toEqual([])
@@ -53,7 +56,10 @@ describe('a generated client', () => {
       expect(create('wss://example.com', { timeout: 1 })).toEqual([
         {
           ...{ name: named, version, hash },
-          calls: mapped(calls, ({ delivery = 'attempt' }) => ({ delivery })),
+          calls: mapped(calls, ({ delivery = 'attempt', item }) => ({
+            delivery,
+            ...(item && { stream: true }),
+          })),
           events: mapped(events, ({ ack }) => (ack ? { ack: true } : {})),
           rooms: mapped(rooms, ({ params, events: inside, presence }) => ({
             params: Object.keys(params.properties),
@@ -62,7 +68,7 @@ describe('a generated client', () => {
           })),
         },
         'wss://example.com',
-        { timeout: 1 },
+        { ...(text.includes('in binary') && { codec: 'in binary' }), timeout: 1 },
       ])
     },
   )
@@ -86,13 +92,17 @@ describe('a generated client', () => {
     expect(first).toContain('export type GetAck = GetInputNode[]')
   })
 
-  it('is refused for streams, with the call that is one', () => {
-    const contract = defineContract({
-      name: 'streams',
-      version: '1',
-      calls: { 'log.follow': call({ input: Type.Null(), item: Type.String() }) },
-    })
-    expect(() => printClient(contract)).toThrow('calls["log.follow"]: streams (item) are not generated yet')
+  it('imports a type for each kind of call that there is', () => {
+    const input = Type.Null()
+    const kinds = {
+      Call: call({ input }),
+      StreamCall: call({ input, item: Type.String() }),
+      VolatileCall: call({ input, delivery: 'volatile' }),
+    }
+    for (const [kind, definition] of Object.entries(kinds)) {
+      const text = printClient(defineContract({ name: 'a', version: '1', calls: { a: definition } }))
+      expect(text.match(/type (\w*Call)\b/g)).toEqual([`type ${kind}`])
+    }
   })
 
   it('is refused where a $ref leads nowhere', () => {

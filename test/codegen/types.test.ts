@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { printClient } from '../../codegen/print-client.js'
 import { compilers, resolutions, typeCheck } from '../package/support/compilers.js'
 import { builtPackage } from '../package/support/package.js'
+import bytes from './contracts/bytes.js'
 import chat from './contracts/chat.js'
 import empty from './contracts/empty.js'
 import hostile from './contracts/hostile.js'
@@ -22,13 +23,13 @@ beforeAll(async () => {
     join(directory, 'usage.ts'),
     await readFile(new URL('./expected/chat.usage.ts', import.meta.url)),
   )
-  for (const [name, contract] of Object.entries({ chat, empty, hostile, sink, many })) {
+  for (const [name, contract] of Object.entries({ bytes, chat, empty, hostile, sink, many })) {
     await writeFile(join(directory, `${name}.client.ts`), printClient(contract))
   }
   return () => rm(directory, { recursive: true, force: true })
 }, 240_000)
 
-const files = ['chat', 'empty', 'hostile', 'sink', 'many'].map((name) => `${name}.client.ts`)
+const files = ['bytes', 'chat', 'empty', 'hostile', 'sink', 'many'].map((name) => `${name}.client.ts`)
 
 describe.each(Object.entries(compilers))(
   'with %s, generated clients and their use type-check',

@@ -25,6 +25,12 @@ export default defineContract({
     }),
     typing: call({ input: Type.Object({ channelId: Type.String() }), delivery: 'volatile' }),
     leave: call({ input: Type.Object({}) }),
+    export: call({
+      description: 'Everything that was said, oldest first.',
+      input: Type.Object({ channelId: Type.String() }),
+      item: Message,
+      ack: Type.Object({ count: Type.Integer() }),
+    }),
   },
   events: {
     'order.offered': event({

@@ -77,6 +77,11 @@ export const sink = defineContract({
     'tree.get': call({ input: Type.Object({ id: Id }), ack: Tree, delivery: 'repeat' }),
     'tree.all': call({ input: Type.Null(), ack: Type.Array(Tree) }),
     'deep.down.below.it': call({ input: Type.Array(Type.String()), ack: Type.String() }),
+    'deep.down.follow': call({
+      input: Type.Null(),
+      item: Type.Object({ at: Type.Integer() }),
+      errors: { CUT: Type.Null() },
+    }),
     'deep.down.move': call({ input: Point, delivery: 'volatile' }),
   },
   events: {

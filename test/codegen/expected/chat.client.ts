@@ -4,6 +4,7 @@ import {
   type Client,
   type ClientOptions,
   type Room,
+  type StreamCall,
   type VolatileCall,
   createClient,
 } from 'ackord/client'
@@ -46,6 +47,14 @@ export interface TypingInput {
 
 export type LeaveInput = Record<string, never>
 
+export interface ExportInput {
+  channelId: string
+}
+
+export interface ExportAck {
+  count: number
+}
+
 export interface OrderOfferedPayload {
   id: string
 }
@@ -81,6 +90,8 @@ export interface ChatCalls {
   }
   readonly typing: VolatileCall<TypingInput>
   readonly leave: Call<LeaveInput, void>
+  /** Everything that was said, oldest first. */
+  readonly export: StreamCall<ExportInput, Message, ExportAck>
 }
 
 export interface ChatEvents {
@@ -97,12 +108,13 @@ export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 const descriptor = {
   name: 'chat',
   version: '1.0.0',
-  hash: 'c0478e105f8db4f6',
+  hash: 'f77334b4f085df48',
   calls: {
     'message.send': { delivery: 'once' },
     'message.list': { delivery: 'repeat' },
     typing: { delivery: 'volatile' },
     leave: { delivery: 'attempt' },
+    export: { delivery: 'attempt', stream: true },
   },
   events: {
     'order.offered': { ack: true },

@@ -30,6 +30,24 @@ export async function list(before: string | undefined): Promise<Message | undefi
   return nothing ?? first
 }
 
+export async function save(write: (message: Message) => void): Promise<number> {
+  const saved = chat.calls.export({ channelId: 'general' }, { timeout: 60_000 })
+  for await (const message of saved) {
+    write(message)
+    // @ts-expect-error no such property
+    message.sender
+  }
+  const result = await saved.result()
+  if (!result.ok && result.error.code === 'INVALID_INPUT') return result.error.data.rule.length
+  // @ts-expect-error a stream is no promise
+  chat.calls.export({ channelId: 'general' }).then()
+  // @ts-expect-error its result is asked for by the stream
+  chat.calls.export.result
+  // @ts-expect-error a call that is no stream has no items
+  for await (const item of chat.calls.leave({})) write(item)
+  return result.ok ? result.value.count : 0
+}
+
 export function listen(told: (message: Message) => void): () => void {
   const stop = chat.events.on('mention', told)
   chat.events.handle('order.offered', async (offer) => ({ accepted: offer.id === '42' }))

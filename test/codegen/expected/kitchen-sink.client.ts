@@ -4,6 +4,7 @@ import {
   type Client,
   type ClientOptions,
   type Room,
+  type StreamCall,
   type VolatileCall,
   createClient,
 } from 'ackord/client'
@@ -152,6 +153,16 @@ export type DeepDownBelowItInput = string[]
 
 export type DeepDownBelowItAck = string
 
+export type DeepDownFollowInput = null
+
+export interface DeepDownFollowItem {
+  at: number
+}
+
+export interface DeepDownFollowErrors {
+  readonly CUT: null
+}
+
 export type TickPayload = number
 
 export type JsonChangedAck = 'kept' | null
@@ -183,6 +194,7 @@ export interface KitchenSinkCalls {
       readonly below: {
         readonly it: Call<DeepDownBelowItInput, DeepDownBelowItAck>
       }
+      readonly follow: StreamCall<DeepDownFollowInput, DeepDownFollowItem, void, DeepDownFollowErrors>
       readonly move: VolatileCall<Point>
     }
   }
@@ -206,13 +218,14 @@ export type KitchenSink = Client<KitchenSinkCalls, KitchenSinkEvents, KitchenSin
 const descriptor = {
   name: 'kitchen-sink',
   version: '2.1.0-beta.1',
-  hash: 'd8ea261cb15eac57',
+  hash: 'a8ee22203c66b5d3',
   calls: {
     put: { delivery: 'attempt' },
     id: { delivery: 'attempt' },
     'tree.get': { delivery: 'repeat' },
     'tree.all': { delivery: 'attempt' },
     'deep.down.below.it': { delivery: 'attempt' },
+    'deep.down.follow': { delivery: 'attempt', stream: true },
     'deep.down.move': { delivery: 'volatile' },
   },
   events: {
