@@ -1,27 +1,42 @@
 /** What the namespaces of one app share: paths, the turn, hooks, timers, and the way it all ends. */
 import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
+// Taken at load, so that fake timers a user installs later do not hold up the end.
+import { setImmediate } from 'node:timers'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock, Timer } from '../../contract/clock.js'
-import { CLOSE, HANDSHAKE_MS } from '../../contract/wire/index.js'
+import { CLOSE, FRAMES } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
+import { Caps } from './caps.js'
+import type { Codecs } from './codecs.js'
 import type { Connection } from './connection.js'
+import { Counters } from './counters.js'
+import { Drain } from './drain.js'
 import { Expiry } from './expiry.js'
 import { Heartbeat } from './heartbeat.js'
 import { HookTable } from './hooks.js'
+import { HttpSockets } from './http-sockets.js'
+import { Message } from './message.js'
 import type { Mount, MountDefinition } from './mount.js'
-import { type AckordOptions, bounded, clockOf } from './options.js'
+import { type AckordOptions, appLimit, clockOf } from './options.js'
 import { Timeouts } from './timeouts.js'
 import { Turn } from './turn.js'
+import { refuseClosing } from './upgrade.js'
 
-/** How much of the grace time calls in flight may take; the rest is for the closing handshakes. */
-const CALLS_SHARE = 0.8
+/** Milliseconds between two looks at what holds the server once it listens no more. */
+const CUT_MS = 100
 
 /** One per app. */
 export class Gateway {
   readonly options: AckordOptions
   readonly clock: Clock
   readonly hooks = new HookTable()
+  readonly codecs: Codecs
+  /** BEAT, the same bytes for everybody. */
+  readonly beat: Message
+  readonly counters = new Counters()
+  readonly caps: Caps
   readonly turn: Turn
   /** By full path. */
   readonly paths = new Map<string, Mount>()
@@ -34,26 +49,39 @@ export class Gateway {
   readonly upgrades: Timeouts<Duplex>
   /** Ends connections with their tokens. */
   readonly expiry: Expiry
+  /** Connections of the app's server that are still HTTP. */
+  readonly http: HttpSockets
   closing = false
 
+  readonly #server: Server
+  readonly #log: FastifyBaseLogger
   readonly #grace: number
   readonly #node = randomBytes(6).toString('base64url')
   readonly #heartbeats = new Map<number, Heartbeat>()
-  #connectionCount = 0
-  // While closing: connections with calls in flight, and what looks whether the wait is over.
-  readonly #busy = new Set<Connection>()
-  #wake: (() => void) | undefined
+  readonly #drain: Drain
+  #cutTimer: Timer | undefined
+  #isStopped = false
 
-  constructor(app: FastifyInstance, options: AckordOptions) {
+  constructor(app: FastifyInstance, options: AckordOptions, codecs: Codecs) {
     this.options = options
+    this.codecs = codecs
+    this.beat = new Message(JSON.stringify([FRAMES.S_BEAT.type]), codecs.pack)
     this.clock = clockOf(options)
+    this.caps = new Caps(app.log, this.clock, options)
+    this.#server = app.server
+    this.#log = app.log
+    this.http = new HttpSockets(app.server)
     this.expiry = new Expiry(this.clock, () => this.sockets)
-    this.#grace = bounded('grace', options.grace, [5000, 0, 300_000])
+    this.#grace = appLimit('grace', options)
+    const { clock, sockets } = this
+    this.#drain = new Drain({ clock, sockets, random: options.random ?? Math.random }, this.#grace)
     const writeFailed = (error: unknown): void => app.log.error({ err: error }, 'ackord: a write failed')
     this.turn = new Turn(writeFailed, options.groupedWrites)
-    const opening = bounded('handshakeTimeout', options.handshakeTimeout, [HANDSHAKE_MS, 100, 60_000])
+    const opening = appLimit('handshakeTimeout', options)
     this.upgrades = new Timeouts(this.clock, opening, (socket) => {
-      app.log.warn('ackord: an upgrade was not decided in time')
+      this.caps.seldom.tell('handshakeTimeout', (unsaid) =>
+        app.log.warn({ unsaid }, 'ackord: an upgrade was not decided in time'),
+      )
       socket.destroy()
     })
     this.handshakes = new Timeouts(this.clock, opening, (connection) =>
@@ -78,7 +106,7 @@ export class Gateway {
 
   /** Counts a connection: its place among those of this node. */
   nextConnection(): number {
-    return this.#connectionCount++
+    return this.counters.accepted++
   }
 
   /** Unique among all nodes. */
@@ -104,45 +132,51 @@ export class Gateway {
   }
 
   /**
-   * Ends everything within the grace time: no upgrade is taken any more, calls in flight may finish, connections
-   * get 1012, and what is left then is cut.
+   * Ends everything within the grace time: no upgrade is taken any more, clients are told to go, calls in flight may finish, and
+   * what is left then is cut. `onError` is told of an onClose hook that failed.
    */
   async close(onError: (error: unknown) => void): Promise<void> {
     this.closing = true
-    for (const socket of this.upgrades) socket.destroy()
+    for (const socket of this.upgrades) refuseClosing(socket)
     for (const connection of this.handshakes) connection.close(CLOSE.RESTART)
     const hooks = Promise.allSettled(this.hooks.of('onClose').map(async (hook) => hook())).then((results) => {
       for (const result of results) if (result.status === 'rejected') onError(result.reason)
     })
-    for (const connection of this.sockets) if (connection.inFlight > 0) this.#busy.add(connection)
-    const end = this.clock.now() + this.#grace
-    await this.#within(this.#grace * CALLS_SHARE, () => this.#busy.size === 0, hooks)
-    for (const connection of this.sockets) connection.close(CLOSE.RESTART)
-    await this.#within(end - this.clock.now(), () => this.sockets.size === 0)
-    for (const connection of this.sockets) connection.terminate()
+    const connections = this.sockets.size
+    const start = this.clock.now()
+    if (connections > 0)
+      this.#log.info({ connections }, 'ackord: the app closes, its connections are told to go')
+    const cut = await this.#drain.run(hooks)
+    const ms = Math.round(this.clock.now() - start)
+    if (connections > 0) this.#log.info({ connections, cut, ms }, 'ackord: all connections have ended')
     for (const heartbeat of this.#heartbeats.values()) heartbeat.stop()
     this.expiry.stop()
+    this.caps.stop()
+    setImmediate(this.#cutHttp)
   }
 
-  /** A connection answered its last call, or its socket is closed: `close` may go on. */
+  /** The app is closed. */
+  stop(): void {
+    this.http.stop()
+    if (this.#cutTimer !== undefined) this.clock.clearTimeout(this.#cutTimer)
+    this.#isStopped = true
+  }
+
+  /** A connection has nothing in flight any more, or its socket is closed: `close` may go on. */
   progress(connection: Connection): void {
-    this.#busy.delete(connection)
-    this.#wake?.()
+    this.#drain.progress(connection)
   }
 
-  // Waits until `done` and `also`, or so many milliseconds are over.
-  async #within(ms: number, done: () => boolean, also?: Promise<unknown>): Promise<void> {
-    let timer: Timer | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = this.clock.setTimeout(resolve, ms)
-    })
-    const reached = new Promise<void>((resolve) => {
-      this.#wake = () => done() && resolve()
-      this.#wake()
-    })
-    await Promise.race([late, Promise.all([reached, also])])
-    this.#wake = undefined
-    if (timer !== undefined) this.clock.clearTimeout(timer)
+  /** An upgrade was refused because the app closes. */
+  refusedClosing(): void {
+    this.#drain.refused()
+  }
+
+  // Fastify stops to listen after the last preClose hook, which need not be ours, and then waits for every connection.
+  readonly #cutHttp = (): void => {
+    if (this.#isStopped) return
+    if (!this.#server.listening) this.http.cut()
+    this.#cutTimer = this.clock.setTimeout(this.#cutHttp, CUT_MS)
   }
 }
 

@@ -15,6 +15,8 @@ export interface AppOptions {
   /** The folder of the built page. */
   readonly page: URL
   readonly logLevel: string
+  /** The address of the proxy in front, whose word on addresses and protocol counts. Default: there is none. */
+  readonly trustProxy?: string
   /** For tests: time. */
   readonly clock?: Clock
 }
@@ -22,8 +24,9 @@ export interface AppOptions {
 const SignIn = Type.Object({ name: Type.String({ minLength: 1, maxLength: 32, pattern: '^\\S(.*\\S)?$' }) })
 
 /** Builds the app; it does not listen yet. */
-export async function buildApp({ secret, page, logLevel, clock }: AppOptions): Promise<FastifyInstance> {
-  const app = Fastify({ logger: { level: logLevel } })
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { secret, page, logLevel, trustProxy = false, clock } = options
+  const app = Fastify({ logger: { level: logLevel }, trustProxy })
   await app.register(jwt, { secret })
   await app.register(ackord, clock ? { clock } : {})
   await app.register(
