@@ -1,9 +1,9 @@
 /** Calls by their delivery: sent, queued, sent again, and always settled. PROTOCOL.md § Calls. */
-import { jsonCodec } from '../contract/wire/codec.js'
+import type { Codec } from '../contract/wire/codec.js'
 import type { FrameOf } from '../contract/wire/frames.js'
 import { createAlarm, wholeMs } from './alarm.js'
 import { delayOf } from './backoff.js'
-import { encode } from './channel.js'
+import type { Channel } from './channel.js'
 import type { Link } from './connection.js'
 import { type Failed, Failure, failed, refused } from './errors.js'
 import { createId } from './host.js'
@@ -14,7 +14,8 @@ import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileC
 /** After so many refusals a queued call is not sent again by itself. */
 const MAX_REFUSALS = 8
 
-type Outcome = Failed | { readonly ok: true; readonly value: unknown }
+/** How a call ended. */
+export type Outcome = Failed | { readonly ok: true; readonly value: unknown }
 
 /** A call that has not settled. */
 export interface Pending {
@@ -25,7 +26,7 @@ export interface Pending {
   cancel(): void
   /** Sends it if it is its turn. False where the connection has no room for it, nor for any after it. */
   flush(): boolean
-  down(state: State, untouched: boolean): void
+  down(state: State, untouched: boolean, channel: Channel): void
 }
 
 /** The calls of a client. */
@@ -33,18 +34,20 @@ export interface Calls {
   /** What the contract's call `name` becomes. */
   create(name: string, delivery: CallDelivery): Call<unknown, unknown> | VolatileCall<unknown>
   /** Those that have not settled, in the order they were made. */
-  readonly pending: ReadonlySet<Pending>
+  readonly pending: Set<Pending>
+  /** Why no call can be made now. */
+  refusal(delivery: CallDelivery): PlainCode | undefined
   flush(): void
-  down(state: State, untouched: boolean): void
+  down(state: State, untouched: boolean, channel: Channel): void
 }
 
-// What is sent is what the input was when it was called. Throws what JSON cannot carry or a server would close for.
-const snapshot = (name: string, input: unknown): unknown =>
-  (jsonCodec.parse(encode([2, 1, name, input ?? null])) as FrameOf<'CALL'>)[3]
+/** What is sent is what the input was when it was called. Throws what the codec cannot carry or a server would close for. */
+export const snapshot = (codec: Codec, name: string, input: unknown): unknown =>
+  (codec.parse(codec.encode([2, 1, name, input ?? null])) as FrameOf<'CALL'>)[3]
 
 /** `changed` is told whenever the outbox looks different. */
 export function createCalls(link: Link, settings: Settings, changed: () => void): Calls {
-  const { clock, random, rules, report } = settings
+  const { clock, codec, random, rules, report } = settings
   const pending = new Set<Pending>()
   let producer = ''
   let ids = 0
@@ -96,7 +99,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     const expires = clock.now() + patience
     const deadline = wholeMs(timeout)
     const alarm = createAlarm(clock)
-    // On this connection, 0 while it is not in flight.
+    // On which connection it was sent, and there 0 while it is not in flight.
+    let home = link.channel
     let seq = 0
     // Whether it may have run; and whether it already might have when it was sent last.
     let sent = false
@@ -109,7 +113,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
       if (!pending.delete(self)) return
       alarm.stop()
       signal?.removeEventListener('abort', cancel)
-      if (seq) link.channel.send([3, seq])
+      if (seq) home.send([3, seq])
       resolve(outcome)
       changed()
     }
@@ -143,7 +147,11 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
       entry: () => (queued ? { id, call: name, input: taken, at, sent: seq !== 0 } : undefined),
       cancel,
       flush() {
-        if (seq) return true
+        if (seq) {
+          // Still on the connection that the server asked to leave: one that follows it must not run before it.
+          blocked ||= once && home !== link.channel
+          return true
+        }
         if (once && sent && link.channel.ledger === false) {
           give('OUTCOME_UNKNOWN')
           return true
@@ -153,7 +161,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
           blocked ||= once
           return true
         }
-        const given = link.channel.request(
+        const { channel } = link
+        const given = channel.request(
           (seq) => [2, seq, name, taken, deadline, once ? [producer, number, low(), sent] : null],
           (answer) => {
             // A call that was given up keeps its place in flight until its answer comes, as it does on the server.
@@ -168,6 +177,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
         if (given === 0) return false
         if (given < 0) give('TOO_LARGE')
         else {
+          home = channel
           seq = given
           sentBefore = sent
           sent = true
@@ -176,7 +186,9 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
         }
         return true
       },
-      down(state, untouched) {
+      down(state, untouched, channel) {
+        // In flight on another connection, or next on the one there is.
+        if (seq ? home !== channel : state.state === 'open') return
         const begun = seq !== 0
         const inFlight = begun && !untouched
         if (begun && untouched) sent = sentBefore
@@ -205,11 +217,12 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
       if (delivery === 'volatile') {
         return (input: unknown): void => {
           link.need()
-          if (!link.channel.cast(name, snapshot(name, input))) report(new Failure(name, 'TOO_LARGE', null))
+          if (!link.channel.cast(name, snapshot(codec, name, input)))
+            report(new Failure(name, 'TOO_LARGE', null))
         }
       }
       const result = (input: unknown, options: CallOptions = {}): Promise<Outcome> =>
-        new Promise((resolve) => start(name, delivery, snapshot(name, input), options, resolve))
+        new Promise((resolve) => start(name, delivery, snapshot(codec, name, input), options, resolve))
       const call = async (input: unknown, options?: CallOptions): Promise<unknown> => {
         const outcome = await result(input, options)
         if (outcome.ok) return outcome.value
@@ -218,9 +231,10 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
       return Object.assign(call, { result })
     },
     pending,
+    refusal,
     flush,
-    down(state, untouched) {
-      for (const call of pending) call.down(state, untouched)
+    down(state, untouched, channel) {
+      for (const call of pending) call.down(state, untouched, channel)
     },
   }
 }

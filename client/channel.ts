@@ -1,11 +1,11 @@
 /** One connection's frames out: the first flight, pacing, and who waits for which answer. PROTOCOL.md § First flight. */
-import { jsonCodec } from '../contract/wire/codec.js'
+import type { Codec } from '../contract/wire/codec.js'
 import { FIRST_FLIGHT } from '../contract/wire/first-flight.js'
 import type { ClientFrame, FrameOf, WireLimits } from '../contract/wire/frames.js'
 import type { WebSocketLike } from './types.js'
 
 /** What answers a CALL or JOIN. */
-export type Answer = FrameOf<'ACK' | 'FAIL' | 'JOINED'>
+export type Answer = FrameOf<'ACK' | 'FAIL' | 'ITEM' | 'JOINED'>
 
 /** Bytes in a socket's own buffer above which volatile calls are dropped. */
 const MAX_BUFFERED = 65_536
@@ -18,51 +18,71 @@ export interface Channel {
   welcome(frame: FrameOf<'WELCOME'>): void
   /** Whether the server keeps a ledger; `undefined` before WELCOME. */
   readonly ledger: boolean | undefined
+  /** Whether it has a socket that is open. */
+  readonly open: boolean
   /** Nothing is sent any more, and nobody answered. */
   end(): void
+  /** Calls `idle` once nothing is in flight here and no ask waits for its answer: now, or after the last of them. */
+  leave(idle: () => void): void
   /**
    * Sends a CALL or JOIN: returns its seq, 0 while there is no room for it, -1 where it is too large for the server.
-   * `answered` is called at most once.
+   * `answered` is called at most once, after the items of a stream, which takes no room from the others.
    */
-  request(frame: (seq: number) => ClientFrame, answered: (answer: Answer) => void): number
+  request(frame: (seq: number) => ClientFrame, answered: (answer: Answer) => void, stream?: boolean): number
   answer(frame: Answer): void
+  /** The server asked; the ANSWER that is sent settles it. */
+  asked(): void
   /** Sends any other frame; false where there is no connection or the frame is too large. */
   send(frame: ClientFrame): boolean
   /** Sends a call that nothing answers; dropped while the connection is not open, or its socket is full. False where too large. */
   cast(call: string, input: unknown): boolean
 }
 
-/** The only codec so far is one of text. */
-export const encode = (frame: ClientFrame): string => jsonCodec.encode(frame) as string
+/** A frame as it leaves. */
+type Message = Parameters<WebSocketLike['send']>[0]
 
-const byteLength = (text: string): number => new TextEncoder().encode(text).length
+const byteLength = (message: Message): number =>
+  typeof message === 'string' ? new TextEncoder().encode(message).length : message.length
 
 /** Makes a channel that sends nothing yet. */
-export function createChannel(): Channel {
+export function createChannel(codec: Codec): Channel {
+  const encode = (frame: ClientFrame): Message => codec.encode(frame) as Message
   const waiting = new Map<number, (answer: Answer) => void>()
+  // Those of them that are streams.
+  const streams = new Set<number>()
   let socket: WebSocketLike | undefined
   let limits: WireLimits | undefined
   let ledger: boolean | undefined
   let seq = 0
   let frames = 0
   let bytes = 0
-  let held: string[] = []
+  let held: Message[] = []
+  let asks = 0
+  let left: (() => void) | undefined
 
-  const transmit = (text: string): void => {
+  const settled = (): void => {
+    if (waiting.size + asks === 0) left?.()
+  }
+  const transmit = (message: Message): void => {
     frames++
-    bytes += byteLength(text)
-    socket?.send(text)
+    bytes += byteLength(message)
+    socket?.send(message)
   }
 
   // LEAVE and CANCEL are smaller than any JOIN or CALL: where they have to wait for WELCOME, nothing overtakes them.
   const fits = (size: number): boolean => frames < FIRST_FLIGHT.frames && bytes + size <= FIRST_FLIGHT.bytes
 
   const send = (frame: ClientFrame): boolean => {
-    const text = encode(frame)
-    if (!socket || (limits && byteLength(text) > limits.bytes)) return false
-    // Before WELCOME this takes a CALL or JOIN back, so there are never more that wait than requests in the first flight.
-    if (limits || fits(byteLength(text))) transmit(text)
-    else held.push(text)
+    const message = encode(frame)
+    const size = byteLength(message)
+    if (!socket || (limits && size > limits.bytes)) return false
+    // Before WELCOME this is about a CALL or JOIN of the first flight, two for each at most: CREDIT, and what takes it back.
+    if (limits || fits(size)) transmit(message)
+    else held.push(message)
+    if (frame[0] === 5) {
+      asks--
+      settled()
+    }
     return true
   }
 
@@ -70,6 +90,9 @@ export function createChannel(): Channel {
     start(opened, hello) {
       socket = opened
       transmit(encode(hello))
+    },
+    get open() {
+      return socket !== undefined
     },
     get ledger() {
       return ledger
@@ -81,23 +104,36 @@ export function createChannel(): Channel {
       held = []
     },
     end() {
-      socket = undefined
+      socket = left = undefined
     },
-    request(frame, answered) {
-      if (!socket || waiting.size >= (limits ? limits.inFlight || 1 : FIRST_FLIGHT.frames)) return 0
-      const text = encode(frame(seq + 1))
-      const size = byteLength(text)
+    leave(idle) {
+      left = idle
+      settled()
+    },
+    asked() {
+      asks++
+    },
+    request(frame, answered, stream) {
+      const inFlight = stream ? 0 : waiting.size - streams.size
+      if (!socket || inFlight >= (limits ? limits.inFlight || 1 : FIRST_FLIGHT.frames)) return 0
+      const message = encode(frame(seq + 1))
+      const size = byteLength(message)
       if (limits) {
         if (size > limits.bytes) return -1
       } else if (!fits(size)) return 0
       waiting.set(++seq, answered)
-      transmit(text)
+      if (stream) streams.add(seq)
+      transmit(message)
       return seq
     },
     answer(frame) {
       const answered = waiting.get(frame[1])
-      waiting.delete(frame[1])
+      if (frame[0] !== 20) {
+        waiting.delete(frame[1])
+        streams.delete(frame[1])
+      }
       answered?.(frame)
+      settled()
     },
     send,
     cast: (call, input) =>

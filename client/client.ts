@@ -6,6 +6,7 @@ import { createOutbox } from './outbox.js'
 import { createRoom } from './room.js'
 import { createRooms, type Rooms } from './rooms.js'
 import { createSettings } from './settings.js'
+import { createStreams } from './streams.js'
 import { createTree } from './tree.js'
 import type { Client, ClientOptions, Descriptor } from './types.js'
 
@@ -24,26 +25,27 @@ export function createClient<C extends object, E extends object, R extends objec
   const settings = createSettings(options)
   const { report } = settings
   const link: Link = createConnection(descriptor, url, settings, {
-    receive(frame) {
-      if (frame[0] === 21) events.receive(frame)
-      else if (frame[0] === 23 || frame[0] === 27) rooms.receive(frame)
-    },
+    event: (frame, channel) => events.receive(frame, channel),
+    room: (frame) => rooms.receive(frame),
     flush() {
       rooms.flush()
       calls.flush()
     },
-    down(state, untouched) {
-      calls.down(state, untouched)
-      rooms.down(state)
+    down(state, untouched, channel) {
+      calls.down(state, untouched, channel)
+      rooms.down(state, channel)
     },
   })
   const events: AnyEvents = createEvents(link, report)
   const rooms: Rooms = createRooms(link, settings)
   const outbox = createOutbox(() => calls.pending, report)
   const calls: Calls = createCalls(link, settings, outbox.changed)
+  const streams = createStreams(link, settings, calls)
 
   const client: Client<object, Record<string, { payload: unknown }>, object> = {
-    calls: createTree(descriptor.calls, (name, { delivery }) => calls.create(name, delivery)),
+    calls: createTree(descriptor.calls, (name, { delivery, stream }) =>
+      stream ? streams(name) : calls.create(name, delivery),
+    ),
     events,
     rooms: createTree(
       descriptor.rooms,

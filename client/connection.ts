@@ -1,27 +1,28 @@
-/** Drives a socket by the effects of state.ts: opening, frames in, and the end. PROTOCOL.md § Opening. */
-import { retryOf } from '../contract/wire/close-codes.js'
-import { jsonCodec, serverFrameReader } from '../contract/wire/codec.js'
-import type { ServerFrame } from '../contract/wire/frames.js'
+/** Drives lines by the effects of state.ts: one, or for a while the one to be left and its successor. PROTOCOL.md § Opening, § Moving. */
+import type { FrameOf, ServerFrame } from '../contract/wire/frames.js'
 import { createAlarm } from './alarm.js'
-import { type Channel, createChannel } from './channel.js'
-import { createId, host, socketUrl } from './host.js'
+import type { Channel } from './channel.js'
+import { createId, host } from './host.js'
+import { createLine, type Line, type Owner } from './line.js'
 import { createNotice } from './listeners.js'
 import type { Settings } from './settings.js'
-import { type Effect, type Event, IDLE, type Loss, type State, transition } from './state.js'
-import type { Connection, ConnectionState, Descriptor, WebSocketLike } from './types.js'
-import { createWatchdog } from './watchdog.js'
+import { type Effect, type Event, IDLE, isClosed, type Loss, type State, transition } from './state.js'
+import { createTokens } from './token.js'
+import type { Connection, ConnectionState, Descriptor } from './types.js'
 
 /** What a connection tells the rest of the client. */
 export interface Parts {
-  /** A frame that is neither an answer nor the connection's own business. */
-  receive(frame: ServerFrame): void
+  /** An EVENT, and the channel that an ANSWER goes to. */
+  event(frame: FrameOf<'EVENT'>, channel: Channel): void
+  /** A frame of a room; of two connections, from the one where rooms are joined. */
+  room(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
   /** There may be room: sends what waits, in order. */
   flush(): void
   /**
-   * What was in flight is lost; `state` tells how it goes on. `untouched`: the server has run none of it. Runs no code of the
-   * application.
+   * What was in flight on `channel` is lost; `state` tells how it goes on. `untouched`: the server has run none of it. Runs no
+   * code of the application.
    */
-  down(state: State, untouched: boolean): void
+  down(state: State, untouched: boolean, channel: Channel): void
 }
 
 /** A connection as the parts of a client see it. */
@@ -31,34 +32,56 @@ export interface Link extends Connection {
   need(): void
   /** Ends for good. */
   close(): void
-  /** Where frames go; another one after each loss. */
+  /** Where frames go; another one after each loss, and as soon as the server asks to leave. */
   readonly channel: Channel
 }
+
+const MOVED = { code: 4004, reason: 'replaced by the next connection', retry: 'now' } as const
 
 /** Makes a connection that does nothing yet. */
 export function createConnection(
   { hash, version }: Descriptor,
   url: string,
-  { options, rules, clock, random, report }: Settings,
+  settings: Settings,
   parts: Parts,
 ): Link {
-  const readFrame = serverFrameReader(jsonCodec)
+  const { options, rules, clock, random, report } = settings
   const notice = createNotice(report)
   const alarm = createAlarm(clock)
-  let state: State = IDLE
-  let channel = createChannel()
-  let socket: WebSocketLike | undefined
+  const features = options.token ? ['goaway', 'token'] : ['goaway']
   let session = ''
-  let untouched = false
+  let state: State = IDLE
 
-  const watchdog = createWatchdog(
-    clock,
-    () => channel.send([10]),
-    () => lose({ code: 4000, reason: 'no BEAT in time', retry: 'now' }),
-  )
-  const lose = (loss: Loss): void => dispatch({ type: 'lost', roll: random(), ...loss })
+  const owner: Owner = {
+    token: createTokens(options, report),
+    hello(token) {
+      session ||= createId(random)
+      return [1, session, hash, version, features, token]
+    },
+    started(from) {
+      // The JOINs behind this HELLO continue where the rooms stand now: nothing may move them on the older line any more.
+      joined = from
+      parts.flush()
+    },
+    welcome() {
+      dispatch({ type: 'welcome' })
+      parts.flush()
+    },
+    answered: () => parts.flush(),
+    receive,
+    lost,
+  }
+  let line = createLine(url, settings, owner)
+  /** The one that the server asked to leave. */
+  let old: Line | undefined
+  /** Where the rooms are joined. */
+  let joined = line
+
   const connect = (...from: ConnectionState[]): void => dispatch({ type: 'connect', from })
-  const online = (): void => connect('waiting')
+  const online = (): void => {
+    // What a server asked for does not depend on this side's network.
+    if (state.closed?.code !== 1013) connect('waiting')
+  }
 
   function dispatch(event: Event): void {
     const [next, effects = [], timer] = transition(state, event, rules)
@@ -73,120 +96,58 @@ export function createConnection(
   const run: Record<Effect, () => void> = {
     dial() {
       host.addEventListener?.('online', online)
-      untouched = false
-      void dial(channel)
+      line.dial()
+    },
+    down() {
+      parts.down(state, line.untouched, line.channel)
+      if (!isClosed(state)) return
+      host.removeEventListener?.('online', online)
+      leave(1000, '')
     },
     drop() {
-      if (socket) {
-        socket.onopen = socket.onmessage = socket.onclose = null
-        const { code, reason } = state.closed ?? { code: 1000, reason: '' }
-        // A browser takes no code below 3000 but 1000. Where the peer has closed already this does nothing.
-        socket.close(code < 4000 ? 1000 : code, reason)
-      }
-      socket = undefined
-      silence()
+      const { code, reason } = state.closed ?? { code: 1000, reason: '' }
+      line.drop(code, reason)
+      line = createLine(url, settings, owner)
     },
     hangUp() {
-      host.removeEventListener?.('online', online)
-      silence()
-      if (socket) socket.close(1000, state.closed?.reason)
-      else lose({ code: 1000, reason: '', retry: 'never' })
+      if (!line.hangUp()) lost(line, { code: 1000, reason: '', retry: 'never' })
     },
-    down: () => parts.down(state, untouched),
+    move() {
+      // A third line would be one too many.
+      leave(MOVED.code, MOVED.reason)
+      old = line
+      line = createLine(url, settings, owner)
+    },
+    leave() {
+      const leaving = old
+      leaving?.channel.leave(() => lost(leaving, MOVED))
+    },
   }
 
-  /** Nothing goes out any more, and what was begun on this connection finds that it is over. */
-  function silence(): void {
-    watchdog.stop()
-    channel.end()
-    channel = createChannel()
+  /** Ends the older line, whatever is in flight there. */
+  function leave(code: number, reason: string): void {
+    const left = old
+    old = undefined
+    if (!left) return
+    left.drop(code, reason)
+    parts.down(state, false, left.channel)
   }
 
-  async function askToken(): Promise<string | null> {
-    const token: unknown = (await options.token?.()) ?? null
-    if (token !== null && typeof token !== 'string') throw new TypeError('token() must return a string')
-    return token
-  }
-
-  async function dial(mine: Channel): Promise<void> {
-    let retry: Loss['retry'] = 'backoff'
-    try {
-      const token = await askToken()
-      if (mine !== channel) return
-      retry = 'never'
-      const Socket = options.WebSocket ?? host.WebSocket
-      if (!Socket)
-        throw new TypeError("no WebSocket here, pass one as an option (import { WebSocket } from 'ws')")
-      listen(new Socket(socketUrl(url), [jsonCodec.subprotocol]), token)
-    } catch (error) {
-      report(error)
-      if (mine === channel) lose({ code: 1006, reason: String(error), retry })
-    }
-  }
-
-  function listen(made: WebSocketLike, token: string | null): void {
-    socket = made
-    made.binaryType = 'arraybuffer'
-    made.onopen = () => {
-      session ||= createId(random)
-      channel.start(made, [1, session, hash, version, ['once'], token])
+  function lost(from: Line, loss: Loss): void {
+    const event = { roll: random(), ...loss }
+    if (from === line) dispatch({ type: 'lost', ...event })
+    else if (from === old) {
+      dispatch({ type: 'left', ...event })
+      leave(loss.code, loss.reason)
       parts.flush()
     }
-    made.onmessage = (message: { data: string }) => read(message.data)
-    made.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      // WELCOME goes before anything is run: a Close of the server's own that overtook it turned us away at the door.
-      untouched = channel.ledger === undefined && code >= 4000
-      lose({ code, reason, retry: retryOf(code) })
-    }
-    // The close that follows tells all there is to know; ws throws where nobody listens.
-    made.onerror = () => {}
   }
 
-  function read(data: string): void {
-    if (state.state === 'closing') return
-    watchdog.heard()
-    const frame = readFrame(data)
-    if (typeof frame === 'number') {
-      report(
-        new TypeError(`the server sent what is no frame of this protocol: ${String(data).slice(0, 200)}`),
-      )
-      lose({ code: Math.max(frame, 4500), reason: 'the server broke the protocol', retry: 'slow' })
-    } else if (frame) receive(frame)
-  }
-
-  function receive(frame: ServerFrame): void {
-    switch (frame[0]) {
-      case 17:
-        if (state.state !== 'connecting') break
-        dispatch({ type: 'welcome' })
-        channel.welcome(frame)
-        watchdog.start(frame[2].heartbeat)
-        parts.flush()
-        break
-      case 18:
-      case 19:
-      case 22:
-        channel.answer(frame)
-        parts.flush()
-        break
-      case 25:
-        if (frame[1] === 'wanted') void refresh(channel)
-        break
-      case 26:
-        if (watchdog.wantsAnswer()) channel.send([10])
-        break
-      default:
-        parts.receive(frame)
-    }
-  }
-
-  async function refresh(mine: Channel): Promise<void> {
-    try {
-      const token = await askToken()
-      if (token !== null) mine.send([9, token])
-    } catch (error) {
-      report(error)
-    }
+  function receive(from: Line, frame: ServerFrame): void {
+    if (frame[0] === 21) parts.event(frame, from.channel)
+    else if (frame[0] === 28) {
+      if (from === line) dispatch({ type: 'goaway' })
+    } else if ((frame[0] === 23 || frame[0] === 27) && from === joined) parts.room(frame)
   }
 
   return {
@@ -199,7 +160,7 @@ export function createConnection(
     need: () => connect('idle'),
     close: () => dispatch({ type: 'close' }),
     get channel() {
-      return channel
+      return line.channel
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Events outside rooms, and the answers to what the server asks. PROTOCOL.md § Events and asks. */
 import type { FrameOf } from '../contract/wire/frames.js'
+import type { Channel } from './channel.js'
 import type { Link } from './connection.js'
 import { Failure } from './errors.js'
 import { createListenerMap, type Report } from './listeners.js'
@@ -8,7 +9,8 @@ import { createListenerMap, type Report } from './listeners.js'
 export interface AnyEvents {
   on(name: string, listener: (payload: unknown) => unknown): () => void
   handle(name: string, handler: (payload: unknown) => unknown): () => void
-  receive(frame: FrameOf<'EVENT'>): void
+  /** `channel` is that of the connection it came on. */
+  receive(frame: FrameOf<'EVENT'>, channel: Channel): void
 }
 
 /** No listener and no handler yet. */
@@ -16,9 +18,8 @@ export function createEvents(link: Link, report: Report): AnyEvents {
   const listeners = createListenerMap<[payload: unknown]>(report)
   const handlers = new Map<string, (payload: unknown) => unknown>()
 
-  async function answer(ask: number, name: string, payload: unknown): Promise<void> {
-    // An ask belongs to its connection: on another one its number means nothing, or something else.
-    const { channel } = link
+  // An ask belongs to its connection: on another one its number means nothing, or something else.
+  async function answer(channel: Channel, ask: number, name: string, payload: unknown): Promise<void> {
     const handler = handlers.get(name)
     if (handler === undefined) {
       channel.send([5, ask, null, 'NO_HANDLER'])
@@ -26,7 +27,7 @@ export function createEvents(link: Link, report: Report): AnyEvents {
     }
     try {
       const value = await handler(payload)
-      if (channel === link.channel && !channel.send([5, ask, value ?? null])) {
+      if (!channel.send([5, ask, value ?? null]) && channel.open) {
         throw new Failure(name, 'TOO_LARGE', null)
       }
     } catch (error) {
@@ -48,9 +49,10 @@ export function createEvents(link: Link, report: Report): AnyEvents {
         if (handlers.get(name) === handler) handlers.delete(name)
       }
     },
-    receive([, name, payload, ask]) {
+    receive([, name, payload, ask], channel) {
+      if (ask != null) channel.asked()
       listeners.emit(name, payload)
-      if (ask != null) void answer(ask, name, payload)
+      if (ask != null) void answer(channel, ask, name, payload)
     },
   }
 }

@@ -1,8 +1,9 @@
 /** What a runtime may offer: a browser has all of it, Node some. */
-import type { WebSocketClass } from './types.js'
+import type { FetchLike, WebSocketClass } from './types.js'
 
 interface Host {
   readonly WebSocket?: WebSocketClass
+  readonly fetch?: FetchLike
   readonly location?: { readonly href: string }
   readonly addEventListener?: (type: 'online', listener: () => void) => void
   readonly removeEventListener?: (type: 'online', listener: () => void) => void

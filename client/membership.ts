@@ -2,7 +2,7 @@
 import type { FrameOf } from '../contract/wire/frames.js'
 import { createAlarm } from './alarm.js'
 import { delayOf } from './backoff.js'
-import type { Answer } from './channel.js'
+import type { Answer, Channel } from './channel.js'
 import type { Link } from './connection.js'
 import { type Failed, failed, refused } from './errors.js'
 import { type Audience, createFeed } from './feed.js'
@@ -26,10 +26,10 @@ export interface Membership {
   /** `resolve` gets the answer to the JOIN under way; at once where that has come. */
   hold(holder: Holder, resolve: (joined: Joined) => void): void
   leave(holder: Holder): void
-  /** Sends a JOIN that is due, if the connection has room for it. */
+  /** Sends a JOIN that is due, if the connection has room for it. On the next connection one is. */
   flush(): void
   receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
-  down(state: State): void
+  down(state: State, channel: Channel): void
 }
 
 /** Where the client keeps a membership. */
@@ -54,14 +54,15 @@ export function createMembership(
   const alarm = createAlarm(clock)
   let joined = false
   let due = true
-  // Of the last JOIN on this connection; 0 before it.
+  // Where the last JOIN was sent, and its seq there; 0 before it.
+  let home = link.channel
   let seq = 0
   // Joined before: to be refused now is news, not an answer.
   let known = false
   let refusals = 0
 
   function leave(): void {
-    if (seq) link.channel.send([7, seq])
+    if (seq) home.send([7, seq])
     seq = 0
   }
 
@@ -107,6 +108,9 @@ export function createMembership(
     alarm.stop()
     if (answer[0] === 19) {
       seq = 0
+      // It was in until it moved to another connection.
+      if (joined) out()
+      due = false
       refuse(refused(room, answer))
     } else if (answer[0] === 22) {
       joined = known = true
@@ -123,22 +127,22 @@ export function createMembership(
   }
 
   function flush(): void {
-    if (!due) return
+    const { channel } = link
+    if (!due && home === channel) return
     const { position } = feed
     const at = position && ([position.epoch, position.offset, position.tag] as const)
-    const given = link.channel.request(
+    const given = channel.request(
       (seq) => [6, seq, room, params, at ?? null, last ?? null],
       (answer) => {
-        if (answer[1] === seq) answered(answer)
+        if (home === channel && answer[1] === seq) answered(answer)
       },
     )
     if (given === 0) return
     due = false
+    home = channel
+    seq = Math.max(0, given)
     if (given < 0) refuse(failed(room, 'TOO_LARGE'))
-    else {
-      seq = given
-      alarm.set(timeout, () => refuse(failed(room, 'TIMEOUT')))
-    }
+    else alarm.set(timeout, () => refuse(failed(room, 'TIMEOUT')))
   }
 
   return {
@@ -160,7 +164,8 @@ export function createMembership(
       seq = 0
       release([...holders.keys()], failed(room, 'CLOSED'), frame[2] as LeftReason)
     },
-    down(state) {
+    down(state, channel) {
+      if (seq && home !== channel) return
       seq = 0
       out()
       if (!isClosed(state)) return

@@ -1,5 +1,6 @@
 /** The rooms of a client: one membership each, found by room and params, and by the server's key. */
 import type { FrameOf } from '../contract/wire/frames.js'
+import type { Channel } from './channel.js'
 import type { Link } from './connection.js'
 import { createMembership, type Membership } from './membership.js'
 import type { Settings } from './settings.js'
@@ -12,7 +13,7 @@ export interface Rooms {
   find(room: string, params: Record<string, unknown>, options: JoinOptions): Membership
   receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
   flush(): void
-  down(state: State): void
+  down(state: State, channel: Channel): void
 }
 
 /** No membership yet. */
@@ -47,8 +48,8 @@ export function createRooms(link: Link, settings: Settings): Rooms {
     flush() {
       for (const membership of memberships.values()) membership.flush()
     },
-    down(state) {
-      for (const membership of memberships.values()) membership.down(state)
+    down(state, channel) {
+      for (const membership of memberships.values()) membership.down(state, channel)
     },
   }
 }

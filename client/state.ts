@@ -10,11 +10,17 @@ interface In<S extends ConnectionState> extends ConnectionSnapshot {
   readonly state: S
 }
 
+/**
+ * Where an open connection stands. `stable`: open for long enough that coming back at once cannot become a storm. The others: the
+ * server asked to leave it, and its successor is being opened (`moving`), waits to be tried again (`stuck`), or was refused for good
+ * (`stranded`). PROTOCOL.md § Moving.
+ */
+export type Phase = 'fresh' | 'stable' | 'moving' | 'stuck' | 'stranded'
+
 /** A state is its own public picture. */
 export type State =
   | In<'idle' | 'connecting' | 'waiting' | 'closing'>
-  /** `stable`: open for long enough that coming back at once cannot become a storm. */
-  | (In<'open'> & { readonly stable: boolean })
+  | (In<'open'> & { readonly phase: Phase })
   /** `final`: by `close()`. Otherwise `connect()` starts afresh. */
   | (In<'closed'> & { readonly final: boolean })
 
@@ -23,6 +29,12 @@ export interface Loss {
   readonly code: number
   readonly reason: string
   readonly retry: Retry
+  /** The server's word that it is of no use before so many ms, above 0; at most an hour of it counts. */
+  readonly after?: number
+}
+
+interface Lost extends Loss {
+  readonly roll: number
 }
 
 /** What happens to a connection. `roll` is a random number, 0 ≤ n < 1. */
@@ -30,21 +42,30 @@ export type Event =
   /** Somebody wants a connection; `from` are the states in which that counts. */
   | { readonly type: 'connect'; readonly from: readonly ConnectionState[] }
   | { readonly type: 'welcome' }
+  /** The server asks to leave. */
+  | { readonly type: 'goaway' }
   /** The time that the state was given is over. */
   | { readonly type: 'timer'; readonly roll: number }
-  | ({ readonly type: 'lost'; readonly roll: number } & Loss)
+  /** The connection or the attempt at one has ended; of two, the newer. */
+  | ({ readonly type: 'lost' } & Lost)
+  /** The older of two has ended. */
+  | ({ readonly type: 'left' } & Lost)
   | { readonly type: 'close' }
 
-/** What the driver does. */
+/** What the driver does. `move` and `leave` make two connections of one, and one of two; the rest is about the newer. */
 export type Effect =
   /** Fetch a token and open a socket. */
   | 'dial'
-  /** Settle or requeue what was under way. */
+  /** Settle or requeue what was under way; in a closed state that of both. */
   | 'down'
   /** Close the socket, wherever it is, and hear no more of it. */
   | 'drop'
   /** Close the socket and wait for its end. */
   | 'hangUp'
+  /** What there is becomes the older one: nothing new goes out on it. */
+  | 'move'
+  /** End the older one as soon as nothing is in flight there. */
+  | 'leave'
 
 /** Where to go, what to do there in this order, and after how many ms `timer` happens. */
 export type Step = readonly [state: State, effects?: readonly Effect[], timer?: number]
@@ -60,6 +81,9 @@ export const STABLE_MS = 10_000
 export const CLOSING_MS = 2000
 /** A `slow` close code waits by so many times the base. PROTOCOL.md § Close codes. */
 const SLOW = 10
+/** The longest wait that a server can ask for. */
+const MAX_AFTER_MS = 3_600_000
+const FENCED = 4505
 
 /** Nothing connects by itself any more. */
 export const isClosed = ({ state }: State): boolean => state === 'closing' || state === 'closed'
@@ -82,15 +106,20 @@ export const IDLE: State = { state: 'idle', attempt: 0, retryIn: undefined, clos
 /** Moves on. The same state object means that the event says nothing in this state. */
 export function transition(state: State, event: Event, rules: Rules): Step {
   const now = state.state
-  const live = now === 'connecting' || now === 'open'
+  const phase = phaseOf(state)
   const final = isFinal(state)
   switch (event.type) {
     case 'connect':
       return event.from.includes(now) && !final ? connecting(state, rules) : [state]
     case 'welcome':
-      return now === 'connecting' ? [{ ...state, state: 'open', stable: false }, [], STABLE_MS] : [state]
+      if (phase === 'moving') return [{ ...state, state: 'open', phase: 'fresh' }, ['leave'], STABLE_MS]
+      return now === 'connecting' ? [{ ...state, state: 'open', phase: 'fresh' }, [], STABLE_MS] : [state]
+    case 'goaway':
+      return phase === 'fresh' || phase === 'stable' ? moving(state, ['move', 'dial'], rules) : [state]
     case 'timer':
-      if (now === 'open') return [{ ...state, attempt: 0, stable: true }]
+      if (phase === 'fresh') return [{ ...state, state: 'open', attempt: 0, phase: 'stable' }]
+      if (phase === 'stuck') return moving(state, ['dial'], rules)
+      if (phase === 'stable') return [state]
       if (now === 'waiting') return connecting(state, rules)
       return transition(
         state,
@@ -99,9 +128,18 @@ export function transition(state: State, event: Event, rules: Rules): Step {
       )
     case 'lost':
       if (now === 'closing') return ended(state)
-      return live ? lost(state, event, event.roll, rules) : [state]
+      if (phase === 'stuck' || phase === 'stranded') return [state]
+      return now === 'connecting' || now === 'open' ? lost(state, event, phase, rules) : [state]
+    case 'left': {
+      if (phase === 'stranded') return [{ ...state, state: 'closed', final: false }, ['down', 'drop']]
+      // A successor fences it, one that was given up too: that says nothing about coming back.
+      const loss: Lost = event.code === FENCED ? { ...event, retry: 'backoff' } : event
+      if (phase === 'moving' && loss.retry !== 'never')
+        return [{ ...failure(state, loss), state: 'connecting' }, [], rules.connectTimeout]
+      return phase === 'moving' || phase === 'stuck' ? lost(state, loss, 'fresh', rules) : [state]
+    }
     case 'close':
-      if (live) {
+      if (now === 'connecting' || now === 'open') {
         const closed = { code: 1000, reason: 'closed by the application' }
         return [{ ...state, state: 'closing', closed }, ['down', 'hangUp'], CLOSING_MS]
       }
@@ -109,9 +147,17 @@ export function transition(state: State, event: Event, rules: Rules): Step {
   }
 }
 
+const phaseOf = (state: State): Phase | undefined => (state.state === 'open' ? state.phase : undefined)
+
 const connecting = (state: State, { connectTimeout }: Rules): Step => [
   { ...state, state: 'connecting', retryIn: undefined },
   ['dial'],
+  connectTimeout,
+]
+
+const moving = (state: State, effects: readonly Effect[], { connectTimeout }: Rules): Step => [
+  { ...state, state: 'open', phase: 'moving' },
+  effects,
   connectTimeout,
 ]
 
@@ -120,14 +166,28 @@ const ended = (state: State): Step => [
   ['down', 'drop'],
 ]
 
-function lost(state: State, { code, reason, retry }: Loss, roll: number, rules: Rules): Step {
-  const attempt = state.attempt + 1
-  const next = { attempt, retryIn: undefined, closed: { code, reason } }
-  if (retry === 'never') return [{ ...next, state: 'closed', final: false }, ['down', 'drop']]
-  if (retry === 'now' && state.state === 'open' && state.stable) {
+const failure = ({ attempt }: State, { code, reason }: Loss) => ({
+  attempt: attempt + 1,
+  retryIn: undefined,
+  closed: { code, reason },
+})
+
+function lost(state: State, loss: Lost, phase: Phase | undefined, rules: Rules): Step {
+  const { retry, roll, after = 0 } = loss
+  const next = failure(state, loss)
+  if (retry === 'never') {
+    return phase === 'moving'
+      ? [{ ...next, state: 'open', phase: 'stranded' }, ['down', 'drop', 'leave']]
+      : [{ ...next, state: 'closed', final: false }, ['down', 'drop']]
+  }
+  if (retry === 'now' && phase === 'stable') {
     return [{ ...next, state: 'connecting' }, ['down', 'drop', 'dial'], rules.connectTimeout]
   }
-  const base = retry === 'slow' ? rules.base * SLOW : rules.base
-  const retryIn = delayOf({ base, max: rules.max }, state.attempt, roll)
-  return [{ ...next, state: 'waiting', retryIn }, ['down', 'drop'], retryIn]
+  const told = after > 0 ? Math.min(after, MAX_AFTER_MS) : 0
+  // As long again at random: those who were told the same must not come at the same time.
+  const base = told ? Math.max(rules.base, told) : retry === 'slow' ? rules.base * SLOW : rules.base
+  const retryIn = told + delayOf({ base, max: rules.max }, state.attempt, roll)
+  return phase === 'moving'
+    ? [{ ...next, state: 'open', phase: 'stuck' }, ['down', 'drop'], retryIn]
+    : [{ ...next, state: 'waiting', retryIn }, ['down', 'drop'], retryIn]
 }

@@ -3,6 +3,7 @@
  * this runtime. PROTOCOL.md is what they speak.
  */
 import type { Clock } from '../contract/clock.js'
+import type { Codec } from '../contract/wire/codec.js'
 import type { Internal, InvalidInput } from '../contract/wire/errors.js'
 import type { GapReason } from '../contract/wire/gaps.js'
 import type { Failure } from './errors.js'
@@ -84,6 +85,41 @@ export interface Call<I, A, E extends ErrorMap = Record<never, never>> {
   /** Resolves with the ack or the failure; rejects only for an input that cannot be sent, with a TypeError or RangeError as above. */
   result(input: I, options?: CallOptions): Promise<Result<A, E>>
 }
+
+/** Per stream. */
+export interface StreamOptions {
+  /** Gives up (`CANCELLED`) when aborted; the server's handler sees its own signal abort. */
+  readonly signal?: AbortSignal
+  /**
+   * Milliseconds until `TIMEOUT`: from the first read until it is sent, and from there for each item, and the end, that somebody
+   * waits for. The whole may take any time. Default the client's `timeout`.
+   */
+  readonly timeout?: number
+}
+
+/**
+ * The items of a call that is a stream, to be read once: `for await (const item of stream)`. Nothing is sent before the first
+ * read; at most 16 items come ahead of the reader. Leaving the loop cancels the call. An end that is none of the reader's choice
+ * throws a `CallFailure`, behind the items that came before it: the connection lost is `CONNECTION_LOST`, and nothing is sent again.
+ */
+export interface Stream<Item, A, E extends ErrorMap = Record<never, never>> {
+  /** Its end has the ack as `value`. Throws a TypeError the second time. */
+  [Symbol.asyncIterator](): AsyncIterator<Item, A, undefined>
+  /**
+   * Resolves with the ack or the failure when the stream has ended; `CANCELLED` where its reader left before. Never rejects. Where nobody
+   * has begun to read it reads, and drops the items.
+   */
+  result(): Promise<Result<A, E>>
+}
+
+/**
+ * A call with items. Its input is taken as it is when called. Throws what JSON cannot carry as a TypeError, and what nests too
+ * deep or hides a prototype as a RangeError. As delivery `attempt`: fails with `OFFLINE` where there is no connection.
+ */
+export type StreamCall<I, Item, A, E extends ErrorMap = Record<never, never>> = (
+  input: I,
+  options?: StreamOptions,
+) => Stream<Item, A, E>
 
 /** A call without an ack: sent when there is a connection that can take it, dropped otherwise. Too large: told to `onError`. */
 export type VolatileCall<I> = (input: I) => void
@@ -259,16 +295,36 @@ export interface WebSocketLike {
 /** What makes a WebSocket. */
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike
 
+/** What asks why an upgrade was refused: the global `fetch`, or what a test network has. */
+export type FetchLike = (
+  url: string,
+  init: {
+    readonly credentials: 'same-origin' | 'include'
+    readonly cache: 'no-store'
+    readonly signal: AbortSignal
+  },
+) => Promise<{ readonly status: number; json(): Promise<unknown> }>
+
 /** Options of a generated client. */
 export interface ClientOptions {
   /**
-   * Asked for each connection, and again when the server wants a fresh one. A throw counts as a failed attempt and is told to
-   * `onError`. Absent: the upgrade's cookies decide.
+   * Asked for each connection, and again when the server wants a fresh one. A throw counts as a failed attempt, or is tried again
+   * while the connection lasts; it is told to `onError` once, until it gives a token again. Absent: the upgrade's cookies decide.
    */
   readonly token?: () => string | Promise<string>
+  /**
+   * How frames are written: `msgpack` of 'ackord/client/msgpack', for which msgpackr has to be installed. Default JSON. The client of a
+   * contract with `Type.Uint8Array()` chooses msgpack by itself.
+   */
+  readonly codec?: Codec
   /** Default: the global one; Node 20 has none (`import { WebSocket } from 'ws'`). */
   readonly WebSocket?: WebSocketClass
-  /** Milliseconds an attempt may take, from asking for the token to WELCOME. Default 10,000. */
+  /**
+   * Asks why an upgrade was refused, by a GET of the same address: a WebSocket does not say. Without it such an attempt counts as
+   * a lost connection. Default: the global one where `WebSocket` is not given.
+   */
+  readonly fetch?: FetchLike
+  /** Milliseconds an attempt may take, from asking for the token to WELCOME or to why it was refused. Default 10,000. */
   readonly connectTimeout?: number
   /** Milliseconds a call or join may wait for its answer. Default 30,000. */
   readonly timeout?: number

@@ -2,8 +2,9 @@ import type { EventEmitter } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers'
-import type { WebSocketClass } from '../types.js'
+import type { FetchLike, WebSocketClass } from '../types.js'
 import { End, Pipe } from './pipe.js'
 import { delivered, settle } from './settle.js'
 
@@ -24,6 +25,13 @@ export interface NetworkConnection {
 export interface Network {
   /** For the client's option of this name. Any host will do; path and query choose the route. */
   readonly WebSocket: WebSocketClass
+  /** For the client's option of this name: a GET that goes where new connections go, so that a refused client learns why. */
+  readonly fetch: FetchLike
+  /**
+   * New connections go to this app from now on, as behind a load balancer in a rolling restart; those there are stay where they are.
+   * Waits for `app.ready()`, and rejects as `createNetwork` does.
+   */
+  moveTo(app: NetworkApp): Promise<void>
   /** Those that at least one side still holds open, oldest first: a picture, not kept up to date. */
   readonly connections: readonly NetworkConnection[]
   /** Resets all connections and refuses new ones (an `error`, then 1006) until `restore`. */
@@ -70,15 +78,10 @@ export interface NetworkApp {
  * await sent
  */
 export async function createNetwork(app: NetworkApp, options: NetworkOptions = {}): Promise<Network> {
-  const { server } = app
-  const secure = server instanceof https.Server
-  if (!secure && !(server instanceof http.Server)) {
-    throw new TypeError('createNetwork needs a Fastify app over HTTP/1.1: HTTP/2 has no WebSocket upgrade')
-  }
   const { WebSocket } = await import('ws').catch((cause: unknown) => {
     throw new Error('ackord/testing needs the ws package: npm install --save-dev ws', { cause })
   })
-  await app.ready()
+  let server = await serverOf(app)
 
   const live = new Set<NetworkConnection>()
   let refusing = false
@@ -98,6 +101,7 @@ export async function createNetwork(app: NetworkApp, options: NetworkOptions = {
       })
       return client
     }
+    const secure = server instanceof https.Server
     const served = Object.assign(new End(up, down, port), secure && { encrypted: true })
     const connection = link(url, [client, served], [up, down])
     if (stalled) connection.stall()
@@ -109,15 +113,33 @@ export async function createNetwork(app: NetworkApp, options: NetworkOptions = {
     return client
   }
 
+  const { headers } = options
   return {
     WebSocket: class extends WebSocket {
       constructor(url: string, protocols: string[]) {
-        const { headers } = options
         const createConnection = () => connect(url)
         super(url, protocols, { perMessageDeflate: false, createConnection, ...(headers && { headers }) })
         // A browser's socket does not throw where nobody listens; `close` follows and tells.
         this.on('error', () => {})
       }
+    },
+    fetch: (url, { signal }) =>
+      new Promise((resolve, reject) => {
+        // As text: Node's own URL option would look at the protocol, and connections in memory have none.
+        const { host, pathname, search } = new URL(url)
+        http
+          .get({
+            ...{ host, path: pathname + search, signal, headers: { host, ...headers } },
+            createConnection: () => connect(url),
+          })
+          .on('error', reject)
+          .on('response', (response) => {
+            const status = response.statusCode ?? 0
+            resolve({ status, json: async () => JSON.parse(await text(response)) })
+          })
+      }),
+    async moveTo(next) {
+      server = await serverOf(next)
     },
     get connections() {
       return [...live]
@@ -139,6 +161,15 @@ export async function createNetwork(app: NetworkApp, options: NetworkOptions = {
     },
     settle,
   }
+}
+
+async function serverOf(app: NetworkApp): Promise<EventEmitter> {
+  const { server } = app
+  if (!(server instanceof https.Server || server instanceof http.Server)) {
+    throw new TypeError('createNetwork needs a Fastify app over HTTP/1.1: HTTP/2 has no WebSocket upgrade')
+  }
+  await app.ready()
+  return server
 }
 
 function link(url: string, ends: readonly End[], pipes: readonly Pipe[]): NetworkConnection {

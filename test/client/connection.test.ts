@@ -51,10 +51,10 @@ describe('opening', () => {
     const { socket } = made
     expect(socket.url).toBe('wss://api.example.com/v1/chat')
     expect(socket.protocols).toEqual(['ackord.v1.json'])
-    expect(socket.texts).toEqual([])
+    expect(socket.messages).toEqual([])
     socket.open()
     expect(socket.frames).toEqual([
-      [1, expect.stringMatching(/^[\w-]{22,64}$/), '0123456789abcdef', '1.2.3', ['once'], null],
+      [1, expect.stringMatching(/^[\w-]{22,64}$/), '0123456789abcdef', '1.2.3', ['goaway'], null],
     ])
     expect(client.connection.state).toBe('connecting')
     socket.receive(welcome())
@@ -375,6 +375,9 @@ describe('a hint of the browser', () => {
     for (const listener of heard) listener()
     expect(made.client.connection.state).toBe('connecting')
     await settled()
+    made.socket.end(1013, 'too busy')
+    for (const listener of heard) listener()
+    expect(made.client.connection.state).toBe('waiting')
     made.client.close()
     expect(heard.size).toBe(0)
   })
@@ -453,7 +456,7 @@ describe('close()', () => {
     made.client.events.on('news', (news) => heard.push(news))
     made.client.close()
     socket.receive([21, 'news', 'late'])
-    socket.receiveText('garbage')
+    socket.receiveData('garbage')
     expect(heard).toEqual([])
     expect(socket.closedBy?.code).toBe(1000)
   })
@@ -495,7 +498,7 @@ describe('what comes in', () => {
     const made = harness()
     const socket = await made.open()
     await made.clock.advance(10_000)
-    socket.receiveText(text)
+    socket.receiveData(text)
     expect(socket.closedBy?.code).toBe(code)
     expect(made.client.connection.get()).toMatchObject({ state: 'waiting', retryIn: 2500, closed: { code } })
   })
@@ -503,13 +506,12 @@ describe('what comes in', () => {
   it('of a kind that may be ignored is ignored, and so is an answer nobody waits for', async () => {
     const made = harness()
     const socket = await made.open()
-    socket.receiveText('[64,"future"]')
+    socket.receiveData('[64,"future"]')
     socket.receive(
       [18, 99, null],
       [19, 98, 'TIMEOUT', null],
       [20, 1, 1],
       [24, 'k', [], [], []],
-      [28, 'drain', 5],
       [29, 'degraded'],
     )
     socket.receive(welcome({ inFlight: 1 }))

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { type Event, IDLE, type Rules, type State, transition } from '../../client/state.js'
 
+/** Numbers that look random, the same for the same seed (mulberry32). */
+function generator(seed: number): () => number {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
 const rules: Rules = { base: 500, max: 30_000, connectTimeout: 10_000 }
 const closed = { code: 1006, reason: '' }
 const picture = { attempt: 2, retryIn: undefined, closed }
@@ -8,16 +19,19 @@ const picture = { attempt: 2, retryIn: undefined, closed }
 const states = {
   idle: IDLE,
   connecting: { ...picture, state: 'connecting' },
-  open: { ...picture, state: 'open', stable: false },
-  stable: { ...picture, attempt: 0, state: 'open', stable: true },
+  open: { ...picture, state: 'open', phase: 'fresh' },
+  stable: { ...picture, attempt: 0, state: 'open', phase: 'stable' },
+  moving: { ...picture, state: 'open', phase: 'moving' },
+  stuck: { ...picture, state: 'open', phase: 'stuck' },
+  stranded: { ...picture, state: 'open', phase: 'stranded' },
   waiting: { ...picture, state: 'waiting', retryIn: 700 },
   closing: { ...picture, state: 'closing' },
   fatal: { ...picture, attempt: 0, state: 'closed', final: false },
   final: { ...picture, attempt: 0, state: 'closed', final: true },
 } satisfies Record<string, State>
 
-const lost = (retry: 'now' | 'backoff' | 'slow' | 'never'): Event => ({
-  type: 'lost',
+const lost = (retry: 'now' | 'backoff' | 'slow' | 'never', type: 'lost' | 'left' = 'lost'): Event => ({
+  type,
   code: 4321,
   reason: 'why',
   retry,
@@ -33,43 +47,91 @@ const events = {
   lostBackoff: lost('backoff'),
   lostSlow: lost('slow'),
   lostNever: lost('never'),
+  goaway: { type: 'goaway' },
+  left: lost('now', 'left'),
+  leftNever: lost('never', 'left'),
+  fenced: { type: 'left', code: 4505, reason: 'fenced', retry: 'never', roll: 0.5 },
   close: { type: 'close' },
 } satisfies Record<string, Event>
 
 const dial = 'connecting: dial +10000'
+const older = { goaway: '-', left: '-', leftNever: '-', fenced: '-' }
 // The next state, what is done there, and after how long its timer rings; '-' where nothing happens.
 const table: Record<keyof typeof states, Record<keyof typeof events, string>> = {
   idle: {
     ...{ need: dial, online: '-', connect: dial, welcome: '-', timer: '-' },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closed final: down drop' },
+    ...{
+      lostNow: '-',
+      lostBackoff: '-',
+      lostSlow: '-',
+      lostNever: '-',
+      close: 'closed final: down drop',
+      ...older,
+    },
   },
   connecting: {
-    ...{ need: '-', online: '-', connect: '-', welcome: 'open: +10000', timer: 'waiting: down drop +1000' },
+    ...{ need: '-', online: '-', connect: '-', welcome: 'fresh: +10000', timer: 'waiting: down drop +1000' },
     lostNow: 'waiting: down drop +1000',
     lostBackoff: 'waiting: down drop +1000',
     lostSlow: 'waiting: down drop +10000',
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
+    ...older,
   },
   open: {
-    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'open stable:' },
+    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'stable:' },
     lostNow: 'waiting: down drop +1000',
     lostBackoff: 'waiting: down drop +1000',
     lostSlow: 'waiting: down drop +10000',
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
+    ...older,
+    goaway: 'moving: move dial +10000',
   },
   stable: {
-    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'open stable:' },
+    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: '-' },
     lostNow: 'connecting: down drop dial +10000',
     lostBackoff: 'waiting: down drop +250',
     lostSlow: 'waiting: down drop +2500',
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
+    ...older,
+    goaway: 'moving: move dial +10000',
+  },
+  moving: {
+    ...{ need: '-', online: '-', connect: '-', goaway: '-', close: 'closing: down hangUp +2000' },
+    welcome: 'fresh: leave +10000',
+    timer: 'stuck: down drop +1000',
+    lostNow: 'stuck: down drop +1000',
+    lostBackoff: 'stuck: down drop +1000',
+    lostSlow: 'stuck: down drop +10000',
+    lostNever: 'stranded: down drop leave',
+    left: 'connecting: +10000',
+    leftNever: 'closed: down drop',
+    fenced: 'connecting: +10000',
+  },
+  stuck: {
+    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'moving: dial +10000', goaway: '-' },
+    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closing: down hangUp +2000' },
+    left: 'waiting: down drop +1000',
+    leftNever: 'closed: down drop',
+    fenced: 'waiting: down drop +1000',
+  },
+  stranded: {
+    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: '-', goaway: '-' },
+    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closing: down hangUp +2000' },
+    ...{ left: 'closed: down drop', leftNever: 'closed: down drop', fenced: 'closed: down drop' },
   },
   waiting: {
     ...{ need: '-', online: dial, connect: dial, welcome: '-', timer: dial },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closed final: down drop' },
+    ...{
+      lostNow: '-',
+      lostBackoff: '-',
+      lostSlow: '-',
+      lostNever: '-',
+      close: 'closed final: down drop',
+      ...older,
+    },
   },
   closing: {
     ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'closed final: down drop' },
@@ -78,25 +140,34 @@ const table: Record<keyof typeof states, Record<keyof typeof events, string>> = 
     lostSlow: 'closed final: down drop',
     lostNever: 'closed final: down drop',
     close: '-',
+    ...older,
   },
   fatal: {
     ...{ need: '-', online: '-', connect: dial, welcome: '-', timer: '-' },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closed final: down drop' },
+    ...{
+      lostNow: '-',
+      lostBackoff: '-',
+      lostSlow: '-',
+      lostNever: '-',
+      close: 'closed final: down drop',
+      ...older,
+    },
   },
   final: {
     ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: '-' },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: '-' },
+    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: '-', ...older },
   },
 }
 
 function outcome(state: State, event: Event): string {
   const [next, effects = [], timer] = transition(state, event, rules)
   if (next === state) return effects.length === 0 && timer === undefined ? '-' : 'effects without a change'
-  const flag =
-    (next.state === 'closed' && next.final && ' final') ||
-    (next.state === 'open' && next.stable && ' stable') ||
-    ''
-  const parts = [`${next.state}${flag}:`, ...effects, ...(timer === undefined ? [] : [`+${timer}`])]
+  const flag = next.state === 'closed' && next.final ? ' final' : ''
+  const parts = [
+    `${next.state === 'open' ? next.phase : next.state}${flag}:`,
+    ...effects,
+    ...(timer === undefined ? [] : [`+${timer}`]),
+  ]
   return parts.join(' ')
 }
 
@@ -141,6 +212,71 @@ describe('transition', () => {
         }
       }
     }
+  })
+
+  it('waits for as long as the server said, and up to as long again, so that not all come at once', () => {
+    const told = (after: number, roll: number, attempt = 0) =>
+      transition({ ...states.connecting, attempt }, { ...lost('slow'), after, roll } as Event, rules)[0]
+        .retryIn
+    expect([told(2000, 0), told(2000, 0.5), told(2000, 0.999)]).toEqual([2000, 3000, 3998])
+    // Not what is no time, and not more than an hour of what is absurd.
+    expect([Number.NaN, -5, 0].map((after) => told(after, 0.5))).toEqual([2500, 2500, 2500])
+    expect([1e15, Number.POSITIVE_INFINITY].map((after) => told(after, 0))).toEqual([3_600_000, 3_600_000])
+    expect(told(2000, 0.5, 40)).toBe(17_000)
+  })
+
+  it('keeps its promises whatever happens in whatever order', () => {
+    const seen = new Set<string>()
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = generator(seed)
+      const below = (n: number) => Math.floor(random() * n)
+      // Which lines there are: the newer one dialing or open, the older one.
+      let [newer, older, timer, closed] = [false, false, false, 0]
+      let state: State = IDLE
+      for (let step = 0; step < 60; step++) {
+        const names = Object.keys(events) as (keyof typeof events)[]
+        const event = { ...events[names[below(names.length)] ?? 'need'], roll: random() } as Event
+        // What the driver cannot see does not happen.
+        if (event.type === 'left' && !older) continue
+        if (event.type === 'timer' && !timer) continue
+        if ((event.type === 'lost' || event.type === 'goaway') && !newer) continue
+        const before = state
+        const [next, effects = [], ms] = transition(state, event, rules)
+        if (event.type === 'left') older = false
+        if (event.type === 'timer') timer = false
+        if (next === before) {
+          expect(effects).toEqual([])
+          continue
+        }
+        state = next
+        timer = ms !== undefined
+        for (const effect of effects) {
+          if (effect === 'dial') {
+            expect(newer, 'a dial over a line that lives').toBe(false)
+            newer = true
+          }
+          if (effect === 'drop') newer = false
+          if (effect === 'move') [older, newer] = [true, false]
+          if (effect === 'down' && (state.state === 'closed' || state.state === 'closing')) older = false
+        }
+        seen.add(state.state === 'open' ? state.phase : state.state)
+        const phase = state.state === 'open' ? state.phase : undefined
+        const dialing = state.state === 'connecting' || phase === 'moving'
+        if (dialing || phase === 'fresh' || phase === 'stable') expect(newer).toBe(true)
+        if (state.state === 'waiting') expect(newer).toBe(false)
+        if (state.state === 'closed') expect([newer, older]).toEqual([false, false])
+        // Every state that nothing from outside need ever end has a timer.
+        if (dialing || phase === 'fresh' || phase === 'stuck') expect(timer).toBe(true)
+        if (state.state === 'waiting' || state.state === 'closing') expect(timer).toBe(true)
+        if (phase === 'moving' || phase === 'stuck' || phase === 'stranded') expect(older).toBe(true)
+        expect(state.retryIn !== undefined).toBe(state.state === 'waiting')
+        if (before.state === 'closing' || (before.state === 'closed' && before.final)) closed++
+        if (closed > 0) expect(state.state).toBe('closed')
+      }
+    }
+    expect([...seen].sort()).toEqual(
+      ['closed', 'closing', 'connecting', 'fresh', 'moving', 'stable', 'stranded', 'stuck', 'waiting'].sort(),
+    )
   })
 
   it('takes the time-out of an attempt for a failed one', () => {

@@ -1,5 +1,6 @@
 import type { WebSocketLike } from '../../../client/index.js'
 import type { ClientFrame, ServerFrame } from '../../../contract/wire/frames.js'
+import { spoken } from './codec.js'
 
 /** A WebSocket whose other end is the test. */
 export class FakeSocket implements WebSocketLike {
@@ -8,14 +9,15 @@ export class FakeSocket implements WebSocketLike {
   readyState = 0
   bufferedAmount = 0
   binaryType = 'blob'
-  /** Every message the client sent, as text. */
-  readonly texts: string[] = []
+  /** Every message the client sent, as it was. */
+  readonly messages: Array<string | Uint8Array> = []
   /** How the client closed it. */
   closedBy: { readonly code: number | undefined; readonly reason: string | undefined } | undefined
   onopen: ((event: never) => void) | null = null
   onmessage: ((event: never) => void) | null = null
   onclose: ((event: never) => void) | null = null
   onerror: ((event: never) => void) | null = null
+  readonly #decoded: ClientFrame[] = []
 
   constructor(url: string, protocols: readonly string[]) {
     this.url = url
@@ -24,8 +26,8 @@ export class FakeSocket implements WebSocketLike {
 
   send(data: string | Uint8Array): void {
     if (this.readyState === 0) throw new Error('InvalidStateError: still connecting')
-    if (typeof data !== 'string') throw new Error('this codec sends text')
-    if (this.readyState === 1) this.texts.push(data)
+    if ((typeof data !== 'string') !== spoken.codec.binary) throw new Error('this is another codec')
+    if (this.readyState === 1) this.messages.push(data)
   }
 
   close(code?: number, reason?: string): void {
@@ -39,7 +41,10 @@ export class FakeSocket implements WebSocketLike {
 
   /** What the client sent, decoded. */
   get frames(): ClientFrame[] {
-    return this.texts.map((text) => JSON.parse(text))
+    for (const message of this.messages.slice(this.#decoded.length)) {
+      this.#decoded.push(spoken.codec.parse(message) as ClientFrame)
+    }
+    return [...this.#decoded]
   }
 
   /** Frames of one number. */
@@ -54,10 +59,13 @@ export class FakeSocket implements WebSocketLike {
   }
 
   receive(...frames: ServerFrame[]): void {
-    for (const frame of frames) this.receiveText(JSON.stringify(frame))
+    for (const frame of frames) {
+      const message = spoken.codec.encode(frame)
+      this.receiveData(typeof message === 'string' ? message : Uint8Array.from(message).buffer)
+    }
   }
 
-  receiveText(data: unknown): void {
+  receiveData(data: unknown): void {
     this.#tell(this.onmessage, { data })
   }
 

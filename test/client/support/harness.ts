@@ -5,9 +5,11 @@ import {
   createClient,
   type Descriptor,
   type Room,
+  type StreamCall,
   type VolatileCall,
 } from '../../../client/index.js'
 import type { ServerFrame } from '../../../contract/wire/frames.js'
+import { spoken } from './codec.js'
 import { FakeClock, settled } from './fake-clock.js'
 import { FakeSocket } from './fake-socket.js'
 
@@ -19,6 +21,7 @@ export interface TestCalls {
   readonly list: Call<unknown, unknown>
   readonly message: { readonly send: Call<unknown, unknown> }
   readonly typing: VolatileCall<unknown>
+  readonly follow: StreamCall<unknown, number, string, { readonly GONE: { readonly since: number } }>
   readonly constructor: Call<unknown, unknown>
   readonly toString: Call<unknown, unknown>
   readonly 'a-b': Call<unknown, unknown>
@@ -50,6 +53,7 @@ export const descriptor: Descriptor = {
     list: { delivery: 'repeat' },
     'message.send': { delivery: 'once' },
     typing: { delivery: 'volatile' },
+    follow: { delivery: 'attempt', stream: true },
     constructor: { delivery: 'attempt' as const },
     toString: { delivery: 'attempt' as const },
     'a-b': { delivery: 'attempt' },
@@ -113,6 +117,7 @@ export function harness(options: ClientOptions = {}): Harness {
     },
     client: createClient<TestCalls, TestEvents, TestRooms>(descriptor, 'wss://api.example.com/v1/chat', {
       WebSocket: Socket,
+      codec: spoken.codec,
       clock,
       random: () => dice.roll,
       onError: (error) => errors.push(error),
