@@ -15,11 +15,12 @@ const MESSAGES = {
   ACKORD_INVALID_OPTION: 'an option is unknown or out of its bounds',
   ACKORD_INVALID_PARAMS: 'the params do not fit the room',
   ACKORD_INVALID_PAYLOAD: 'the payload does not fit its schema',
+  ACKORD_MSGPACK_MISSING:
+    'the contract carries bytes (Type.Uint8Array), which its clients send by MessagePack: npm install msgpackr',
   ACKORD_NOT_MOUNTED:
     'this namespace is not mounted in this app: register namespace.plugin({ … }) before the app is ready',
   ACKORD_PATH_TAKEN: 'another namespace is mounted at this path',
   ACKORD_PLUGIN_MISSING: 'ackord is not registered: await app.register(ackord) before the namespace',
-  ACKORD_STREAM_UNSUPPORTED: 'streams (calls with `item`) are not served by this version',
   ACKORD_UNKNOWN_NAME: 'the contract has no such name',
 } as const
 

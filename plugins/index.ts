@@ -3,7 +3,9 @@ import fp from 'fastify-plugin'
 import { authPlugin } from './auth/index.js'
 import { callsPlugin } from './calls/index.js'
 import { type AckordOptions, gatewayPlugin } from './gateway/index.js'
+import { metricsPlugin } from './metrics/index.js'
 import { namespacePlugin } from './namespace/index.js'
+import { rateLimitPlugin } from './rate-limit/index.js'
 import { roomsPlugin } from './rooms/index.js'
 
 /**
@@ -14,9 +16,11 @@ export const ackord = fp<AckordOptions>(
   async (app, options) => {
     await app.register(gatewayPlugin, options)
     await app.register(authPlugin)
+    await app.register(rateLimitPlugin)
     await app.register(callsPlugin)
     await app.register(roomsPlugin)
     await app.register(namespacePlugin)
+    await app.register(metricsPlugin)
   },
   { name: 'ackord', fastify: '5.x' },
 )
@@ -24,7 +28,15 @@ export const ackord = fp<AckordOptions>(
 export default ackord
 
 export type { Clock } from '../contract/clock.js'
-export { type Authenticate, authPlugin, type Credentials } from './auth/index.js'
+export {
+  type Authenticate,
+  authPlugin,
+  type Credentials,
+  type JwtOptions,
+  type Reauthorize,
+  type RevokeOptions,
+  type RevokeTarget,
+} from './auth/index.js'
 export { type Answer, type AskOptions, CallError, callsPlugin, refuseCall } from './calls/index.js'
 export { ACKORD_ERROR_CODES, AckordError, type AckordErrorCode } from './errors.js'
 export {
@@ -43,5 +55,14 @@ export {
   type Settings,
   type UpgradeInfo,
 } from './gateway/index.js'
+export {
+  type CallStats,
+  LATENCY_BUCKETS_MS,
+  metricsPlugin,
+  type NamespaceStats,
+  type Stats,
+} from './metrics/index.js'
 export * from './namespace/index.js'
+export { type Limit, type LimitPer, type Limits, rateLimitPlugin } from './rate-limit/index.js'
+export type { RedisClient, RedisValue } from './redis/index.js'
 export { BrokerError, type BrokerErrorCode, type Position, roomsPlugin } from './rooms/index.js'

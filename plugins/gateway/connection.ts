@@ -5,14 +5,20 @@ import {
   CLOSE,
   type ClientFrame,
   type CloseCode,
+  FEATURES,
   FRAMES,
   type FrameOf,
   type ServerFrame,
   Violation,
 } from '../../contract/wire/index.js'
+import type { Place } from './caps.js'
+import type { ServedCodec } from './codecs.js'
+import { DeflateOutlet, isCompressed } from './compression.js'
 import { FirstFlight } from './first-flight.js'
 import type { Identity, UpgradeInfo } from './hooks.js'
+import type { Message, Pack } from './message.js'
 import type { Mount } from './mount.js'
+import { type Outlet, SocketOutlet } from './outlet.js'
 import { closeCodeOf, Refusal } from './refusal.js'
 import type { GatewaySocket } from './socket.js'
 import type { Turn } from './turn.js'
@@ -42,7 +48,11 @@ export class Connection implements WriterHost {
   /** Its place among the connections of this node: the younger has the higher. */
   readonly order: number
   readonly mount: Mount
+  /** What it takes of the caps of this node. */
+  readonly place: Place
   readonly writer: Writer
+  /** What the subprotocol of this connection is. */
+  readonly codec: ServedCodec
   /** Milliseconds since 1970 when it was opened. */
   readonly since: number
   phase: ConnectionPhase = 'hello'
@@ -52,14 +62,22 @@ export class Connection implements WriterHost {
   sessionKey = ''
   /** Set before any hook or handler sees the connection. */
   user: Identity = NOBODY
+  /** What names its token; kept by the registry. */
+  tokenId: string | undefined
+  /** What its client can do, as named in HELLO. PROTOCOL.md § Growth. */
+  features: readonly string[] = NO_FEATURES
   /** What the namespace's `data` made for this connection. */
   data: unknown
-  /** Dropped once the connection is open. */
+  /** Dropped once the connection is open, where its client does not bring fresh tokens. */
   upgrade: UpgradeInfo | undefined
   /** The clock's time at which the token ends. */
   expiresAt = Number.POSITIVE_INFINITY
+  /** The clock's time at which a fresh token is asked for. */
+  renewAt = Number.POSITIVE_INFINITY
   /** Calls and joins that run, answered or not. */
   inFlight = 0
+  /** Streams whose generators run, answered or not. */
+  streams = 0
   readonly slots: ConnectionSlots = {}
 
   /** Something was received since the heartbeat last looked. */
@@ -81,15 +99,18 @@ export class Connection implements WriterHost {
     stream: Duplex,
     upgrade: UpgradeInfo,
     identity: Identity | undefined,
+    place: Place,
   ) {
     this.mount = mount
+    this.place = place
     this.order = mount.gateway.nextConnection()
     this.id = mount.gateway.connectionId(this.order)
     this.since = mount.clock.wall()
     this.upgrade = upgrade
+    this.codec = mount.gateway.codecs.of(upgrade.protocol)
     if (identity !== undefined) this.user = identity
     this.#socket = socket
-    this.writer = new Writer(stream, this)
+    this.writer = new Writer(outletOf(mount, socket, stream), this)
     socket.serve(this)
   }
 
@@ -105,12 +126,13 @@ export class Connection implements WriterHost {
 
   /** For the writer: a peer that does not read ends here and comes back. PROTOCOL.md § Close codes. */
   onOverflow(): void {
+    this.mount.backpressure(this, 'closed')
     this.close(CLOSE.TRY_LATER)
   }
 
   /** For the writer. */
   onDrop(): void {
-    this.mount.dropped++
+    this.mount.backpressure(this, 'dropped')
   }
 
   /** Decodes one message and hands it on; a violation closes with its code. */
@@ -129,7 +151,7 @@ export class Connection implements WriterHost {
     // With `ws`'s default binaryType a message is one Buffer.
     const bytes = data as Buffer
     try {
-      const frame = this.mount.decode(isBinary ? bytes : bytes.toString())
+      const frame = this.codec.decode(isBinary ? bytes : bytes.toString())
       if (frame === undefined) return
       if (this.phase === 'open') this.mount.dispatch(this, frame)
       else this.#beforeOpen(frame, bytes.length)
@@ -163,12 +185,14 @@ export class Connection implements WriterHost {
   }
 
   async #open(hello: FrameOf<'HELLO'>): Promise<void> {
-    const [, session, hash, , , token] = hello
+    const [, session, hash, , features, token] = hello
     this.phase = 'opening'
     this.session = session
+    // The names as we write them, once each: what else a peer names is not kept for it.
+    if (features.length > 0) this.features = KNOWN_FEATURES.filter((name) => features.includes(name))
     try {
       if (this.user === NOBODY)
-        this.user = await this.mount.authenticate(token ?? undefined, this.upgradeInfo)
+        this.user = await this.mount.authenticate(token ?? undefined, this.upgradeInfo, () => !this.#ended())
       if (this.#ended()) return
       await this.mount.admit(this)
     } catch (error) {
@@ -176,7 +200,7 @@ export class Connection implements WriterHost {
       return
     }
     if (this.#ended()) return
-    this.upgrade = undefined
+    if (!this.features.includes('token')) this.upgrade = undefined
     this.phase = 'open'
     this.mount.welcome(this, hash)
     this.#release()
@@ -184,7 +208,8 @@ export class Connection implements WriterHost {
 
   /** The snapshot of the upgrade, while it is kept. */
   get upgradeInfo(): UpgradeInfo {
-    if (this.upgrade === undefined) throw new Error('the upgrade is not kept once a connection is open')
+    if (this.upgrade === undefined)
+      throw new Error('the upgrade is kept only until a connection is open, or where tokens are refreshed')
     return this.upgrade
   }
 
@@ -218,16 +243,36 @@ export class Connection implements WriterHost {
    * the connection has too much under way and the request must be refused.
    */
   begin(seq: number, request: Request): boolean {
+    const requests = this.#free(seq)
+    if (!this.beginUnanswered()) return false
+    requests.set(seq, request)
+    return true
+  }
+
+  /** `begin` for a stream, which has a bound of its own: a paused socket could never read its CREDIT. */
+  beginStream(seq: number, request: Request): boolean {
+    const requests = this.#free(seq)
+    if (this.streams >= this.mount.settings.maxStreams) {
+      this.mount.backpressure(this, 'overloaded')
+      return false
+    }
+    this.streams++
+    requests.set(seq, request)
+    return true
+  }
+
+  #free(seq: number): Map<number, Request> {
     this.#requests ??= new Map()
     if (this.#requests.has(seq)) throw new Violation(CLOSE.DUPLICATE_SEQ)
-    if (!this.beginUnanswered()) return false
-    this.#requests.set(seq, request)
-    return true
+    return this.#requests
   }
 
   /** Counts what runs without an answer; false where the connection has too much under way. */
   beginUnanswered(): boolean {
-    if (this.inFlight >= OVERLOAD * this.mount.settings.inFlight) return false
+    if (this.inFlight >= OVERLOAD * this.mount.settings.inFlight) {
+      this.mount.backpressure(this, 'overloaded')
+      return false
+    }
     this.inFlight++
     this.#regulate()
     return true
@@ -250,6 +295,12 @@ export class Connection implements WriterHost {
     if (this.inFlight === 0 && this.mount.gateway.closing) this.mount.gateway.progress(this)
   }
 
+  /** What `beginStream` counted no longer runs. */
+  finishStream(): void {
+    this.streams--
+    if (this.mount.gateway.closing) this.mount.gateway.progress(this)
+  }
+
   /** Nothing is read from the peer for now: too much of it is under way. */
   get paused(): boolean {
     return this.#socket.isPaused
@@ -261,14 +312,26 @@ export class Connection implements WriterHost {
     if (this.phase === 'closed') return
     const full = this.inFlight > this.mount.settings.inFlight || this.#held?.full === true
     if (full !== this.#socket.isPaused) {
-      if (full) this.#socket.pause()
-      else this.#socket.resume()
+      if (full) {
+        this.#socket.pause()
+        this.mount.backpressure(this, 'paused')
+      } else this.#socket.resume()
     }
   }
 
   /** Queues one frame. See `Writer.send`. */
   send(frame: ServerFrame, atBound: AtBound = 'close'): boolean {
-    return this.writer.send(this.mount.codec.encode(frame), atBound)
+    return this.writer.send(this.codec.encode(frame), atBound)
+  }
+
+  /** Queues one frame that is there as text; `pack` makes its binary form where its payload may hold bytes. */
+  sendText(text: string, pack: Pack = this.mount.gateway.codecs.pack, atBound: AtBound = 'close'): boolean {
+    return this.writer.send(this.codec.binary ? pack(text) : text, atBound)
+  }
+
+  /** Queues one frame that others get as well. */
+  sendMessage(message: Message, atBound: AtBound = 'close'): boolean {
+    return this.writer.sendFrames(message.frame(this.codec.binary), atBound)
   }
 
   /** Ends the connection: what is queued leaves first, then Close. Everything it held is released at once. */
@@ -298,5 +361,15 @@ export class Connection implements WriterHost {
   }
 }
 
+function outletOf({ settings }: Mount, socket: GatewaySocket, stream: Duplex): Outlet {
+  const { compression } = settings
+  return compression !== undefined && isCompressed(socket)
+    ? new DeflateOutlet(socket, compression)
+    : new SocketOutlet(stream)
+}
+
 /** The identity before authentication; compared by reference, never shown to the application. */
 const NOBODY: Identity = Object.freeze({ id: '' })
+
+const KNOWN_FEATURES: readonly string[] = Object.keys(FEATURES)
+const NO_FEATURES: readonly string[] = Object.freeze([])

@@ -2,9 +2,11 @@
 
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { carriesBytes } from '../../contract/schemas.js'
 import { AckordError } from '../errors.js'
+import { loadCodecs } from './codecs.js'
 import { Gateway } from './gateway.js'
-import type { HookName, Hooks } from './hooks.js'
+import type { HookName, Hooks, Where } from './hooks.js'
 import { Mount, type MountDefinition } from './mount.js'
 import { type AckordOptions, checkAppOptions, resolveSettings, type Settings } from './options.js'
 import { declareRoute } from './route.js'
@@ -13,8 +15,11 @@ import { listenForUpgrades, type PendingUpgrades } from './upgrade.js'
 /** What the gateway offers to other plugins. */
 export interface GatewayDecorator {
   readonly gateway: Gateway
-  /** Adds a hook for all namespaces, or for the one whose full path is given. Before the app is ready. Throws ACKORD_INVALID_HOOK. */
-  addHook<N extends HookName>(name: N, hook: Hooks[N], path?: string): void
+  /**
+   * Adds a hook for all namespaces, for the one whose full path is given, or for those whose path a set has by the time it is
+   * their turn to be mounted. Before the app is ready. Throws ACKORD_INVALID_HOOK.
+   */
+  addHook<N extends HookName>(name: N, hook: Hooks[N], where?: Where): void
   /** Mounts a namespace in a scope; `handle` is what finds it again. Throws an AckordError. */
   mount(scope: FastifyInstance, handle: object, path: string, definition: MountDefinition): Mount
 }
@@ -31,16 +36,16 @@ export const gatewayPlugin = fp<AckordOptions>(
   async (app, options) => {
     if (app.hasDecorator('ackordGateway')) throw new AckordError('ACKORD_ALREADY_REGISTERED')
     checkAppOptions(options)
-    const gateway = new Gateway(app, options)
+    const gateway = new Gateway(app, options, await loadCodecs())
     let isReady = false
     const pending: PendingUpgrades = new WeakMap()
     const stopListening = listenForUpgrades(app, gateway, pending)
 
     app.decorate('ackordGateway', {
       gateway,
-      addHook(name, hook, path) {
+      addHook(name, hook, where) {
         if (isReady) throw new AckordError('ACKORD_INVALID_HOOK', `${name}: the app is ready`)
-        gateway.hooks.add(name, hook, path)
+        gateway.hooks.add(name, hook, where)
       },
       mount(scope, handle, path, definition) {
         const full = scope.prefix + path
@@ -51,9 +56,12 @@ export const gatewayPlugin = fp<AckordOptions>(
           )
         }
         const settings = resolveSettings(definition.options as Settings, options)
+        if (gateway.codecs.binary === undefined && carriesBytes(definition.contract))
+          throw new AckordError('ACKORD_MSGPACK_MISSING', full)
         const mount = new Mount(gateway, definition, scope, full, settings)
         gateway.add(handle, mount)
         declareRoute(scope, mount, path, pending)
+        for (const onRegister of gateway.hooks.of('onRegister', full)) onRegister(mount)
         return mount
       },
     } satisfies GatewayDecorator)
@@ -67,16 +75,23 @@ export const gatewayPlugin = fp<AckordOptions>(
       gateway.close((error) => app.log.error({ err: error }, 'ackord: an onClose hook failed')),
     )
     // Not earlier: the servers that Fastify adds for `localhost` hand their upgrades on as long as they listen.
-    app.addHook('onClose', async () => stopListening())
+    app.addHook('onClose', async () => {
+      stopListening()
+      gateway.stop()
+    })
   },
   { name: '@ackord/gateway', fastify: '5.x' },
 )
 
+export { addressKey } from './address.js'
+export type { Codecs, Revive, ServedCodec } from './codecs.js'
 export { Connection, type ConnectionSlots, type Request } from './connection.js'
+export { type Backpressure, Counters, Tally } from './counters.js'
 export { byteLength, frameOf, headerSize, writeFrame } from './framing.js'
-export { subprotocols } from './gate.js'
+export { type Admission, admit, subprotocols } from './gate.js'
 export type { Gateway } from './gateway.js'
 export * from './hooks.js'
+export { Message, type Pack } from './message.js'
 export {
   type Authenticator,
   type FrameHandler,
@@ -87,11 +102,14 @@ export {
 } from './mount.js'
 export {
   type AckordOptions,
+  appLimit,
   checkNames,
   type ResolvedSettings,
   SETTING_NAMES,
   type Settings,
 } from './options.js'
-export { Refusal } from './refusal.js'
+export type { Drainable } from './outlet.js'
+export { closeCodeOf, Refusal, refusalOf, refuse } from './refusal.js'
+export { Timeouts } from './timeouts.js'
 export type { Flushable } from './turn.js'
 export type { Writer } from './writer.js'

@@ -5,19 +5,18 @@ import type { ContractDefinition } from '../../contract/contract.js'
 import {
   CLOSE,
   type ClientFrame,
-  type Codec,
-  clientFrameDecoder,
-  type Decoder,
+  type CloseCode,
   FRAMES,
   type FrameName,
   type FrameOf,
-  jsonCodec,
   Violation,
 } from '../../contract/wire/index.js'
+import { Cap } from './cap.js'
 import type { Connection } from './connection.js'
+import type { Backpressure } from './counters.js'
 import type { Gateway } from './gateway.js'
 import { onBeat } from './heartbeat.js'
-import type { DisconnectInfo, Hooks, Identity, UpgradeInfo } from './hooks.js'
+import type { DisconnectInfo, Hooks, Identity, RefuseInfo, UpgradeInfo } from './hooks.js'
 import type { ResolvedSettings } from './options.js'
 import { Refusal } from './refusal.js'
 import { Registry, sessionKey } from './registry.js'
@@ -45,8 +44,10 @@ export interface Surface {
 }
 
 const NO_AUTHENTICATOR: Authenticator = async () => {
-  throw new Refusal(503, 'UNAVAILABLE', 'nothing authenticates this namespace')
+  throw new Refusal(503, 'UNAVAILABLE', 'nothing authenticates this namespace', 30)
 }
+
+const TOO_MANY: CloseCode = { ...CLOSE.TRY_LATER, reason: 'too many connections of this user' }
 
 /** One namespace at one path. */
 export class Mount {
@@ -58,8 +59,8 @@ export class Mount {
   readonly path: string
   readonly settings: ResolvedSettings
   readonly connections = new Registry()
-  readonly codec: Codec = jsonCodec
-  readonly decode: Decoder<ClientFrame> = clientFrameDecoder(jsonCodec)
+  /** Upgrades whose user is known and whose HELLO has not come, by user. */
+  readonly expected = new Cap(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   /** Feature names for WELCOME. PROTOCOL.md § Growth. */
   readonly features: string[] = []
   /** Set by the auth plugin. */
@@ -68,13 +69,13 @@ export class Mount {
   carriedToken: (request: FastifyRequest) => string | undefined = () => undefined
   /** How handlers see connections and rooms. Set by the namespace plugin. */
   surface: Surface = { rooms: undefined, connection: (connection) => connection }
-  /** Volatile frames dropped at the bound of a connection. */
-  dropped = 0
 
   // By frame number; a frame nobody handles is a violation.
   readonly #frames: Array<((connection: Connection, frame: never) => void) | undefined> = []
   #onConnect: ReadonlyArray<Hooks['onConnect']> = []
   #onDisconnect: ReadonlyArray<Hooks['onDisconnect']> = []
+  #onRefuse: ReadonlyArray<Hooks['onRefuse']> = []
+  #onBackpressure: ReadonlyArray<Hooks['onBackpressure']> = []
 
   constructor(
     gateway: Gateway,
@@ -120,6 +121,8 @@ export class Mount {
     for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
     this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
     this.#onDisconnect = this.gateway.hooks.of('onDisconnect', this.path)
+    this.#onRefuse = this.gateway.hooks.of('onRefuse', this.path)
+    this.#onBackpressure = this.gateway.hooks.of('onBackpressure', this.path)
   }
 
   /** Hop 3 begins here: the frame goes to the plugin that handles its kind. */
@@ -129,16 +132,24 @@ export class Mount {
     handler(connection, frame as never)
   }
 
-  /** See `Authenticator`. An answer that cannot be used is refused as 503: it is ours to mend, not the client's. */
-  async authenticate(token: string | undefined, upgrade: UpgradeInfo): Promise<Identity> {
-    const identity = await this.authenticator(token, upgrade)
+  /**
+   * See `Authenticator`. Waits for its turn among all of the node, and never settles where `isWanted` says by then that nobody waits
+   * for it. An answer that cannot be used is refused as 503: it is ours to mend, not the client's.
+   */
+  async authenticate(
+    token: string | undefined,
+    upgrade: UpgradeInfo,
+    isWanted?: () => boolean,
+  ): Promise<Identity> {
+    const { authentications } = this.gateway.caps
+    const identity = await authentications.run(async () => this.authenticator(token, upgrade), isWanted)
     const { id, expiresAt = Number.POSITIVE_INFINITY } = identity
     const isId = typeof id === 'string' && id.length > 0 && id.length <= 256
     if (!isId || typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) {
       this.log.error(
         'ackord: authenticate has to return an `id` of 1 to 256 characters, and `expiresAt` in ms or not at all',
       )
-      throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now')
+      throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now', 5)
     }
     if (expiresAt <= this.clock.wall()) throw new Refusal(401, 'UNAUTHORIZED', 'the token has expired')
     return identity
@@ -156,8 +167,11 @@ export class Mount {
       // It was good when it was checked: the client may come back with a fresh one.
       if (connection.expiresAt <= this.clock.now()) return connection.close(CLOSE.TOKEN_EXPIRED)
     }
+    connection.place.settle()
     const other = this.connections.ofSession(connection.sessionKey)
     if (other !== undefined && other.order > connection.order) return connection.close(CLOSE.FENCED)
+    if (other === undefined && this.connections.countOfUser(user.id) >= this.settings.maxConnectionsPerUser)
+      return connection.close(TOO_MANY)
     other?.close(CLOSE.FENCED)
     this.connections.add(connection)
     const { data } = this.definition.options
@@ -187,8 +201,44 @@ export class Mount {
     ])
   }
 
+  /** An upgrade, or a plain GET that asked for the verdict, was refused: counts it and tells the hooks. */
+  refused(refusal: Omit<RefuseInfo, 'mount'>): void {
+    this.gateway.counters.refused.add(refusal.code)
+    for (const hook of this.#onRefuse) this.tell('onRefuse', () => hook({ mount: this, ...refusal }))
+  }
+
+  /** A connection is too fast or too slow: counts it and tells the hooks. */
+  backpressure(connection: Connection, what: Backpressure): void {
+    this.gateway.counters[what]++
+    for (const hook of this.#onBackpressure) this.tell('onBackpressure', () => hook(connection, what))
+  }
+
+  /** Calls a hook that only listens: what it throws, or rejects with, is logged. */
+  tell(name: string, hook: () => unknown): void {
+    const failed = (error: unknown): void =>
+      this.log.error({ err: error, path: this.path }, `ackord: an ${name} hook threw`)
+    try {
+      const result = hook()
+      // An async function fits where nothing is awaited; what it rejects with must not end the process.
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /**
+   * A user has no room for one more connection, whatever its session: each of their sessions may have one on the way that will
+   * replace it. Which it is says only HELLO.
+   */
+  isFullFor(user: string): boolean {
+    const count = this.connections.countOfUser(user) + this.expected.of(user)
+    return count >= 2 * this.settings.maxConnectionsPerUser
+  }
+
   /** A connection's life is over; its socket may still be closing. */
   gone(connection: Connection, info: DisconnectInfo): void {
+    connection.place.settle()
+    this.gateway.counters.closes.add(String(info.code))
     this.gateway.handshakes.delete(connection)
     if (!this.connections.delete(connection)) return
     for (const onDisconnect of this.#onDisconnect) void this.#disconnect(onDisconnect, connection, info)
@@ -209,6 +259,7 @@ export class Mount {
 
   /** A connection's socket is closed. */
   closed(connection: Connection): void {
+    connection.place.leave()
     this.gateway.sockets.delete(connection)
     this.gateway.progress(connection)
   }

@@ -1,6 +1,7 @@
 /** The typed face of the other plugins: `namespace()` and `app.ackord(live)`. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { AckordError } from '../errors.js'
 import type { Mount } from '../gateway/index.js'
 import { LiveView, viewOf } from './live.js'
 import type { AckordDecorator } from './types.js'
@@ -19,6 +20,9 @@ export const namespacePlugin: FastifyPluginAsync = fp(
       return live
     }
     addHook('onMount', (mount) => {
+      if (mount.definition.parts.limits !== undefined && !app.hasPlugin('@ackord/rate-limit')) {
+        throw new AckordError('ACKORD_PLUGIN_MISSING', 'limits need @ackord/rate-limit')
+      }
       mount.surface = { rooms: liveOf(mount).room, connection: viewOf }
     })
     const find = (handle: object): LiveView => liveOf(gateway.mountOf(handle))

@@ -1,5 +1,6 @@
 /** The surface behind `app.ackord(live)`: thin, untyped inside, typed once at its edge (types.ts). */
 import { CLOSE } from '../../contract/wire/index.js'
+import { authorityOf, type RevokeOptions, type RevokeTarget, revoke } from '../auth/index.js'
 import { type Answer, type Answered, type AskOptions, type AskRound, eventsOf } from '../calls/index.js'
 import type { Connection, Identity, Mount } from '../gateway/index.js'
 import { type CompiledRoom, checkedKey, type Position, type Room, roomsOf } from '../rooms/index.js'
@@ -28,6 +29,10 @@ export class ConnectionView {
 
   get id(): string {
     return this.#connection.id
+  }
+
+  get session(): string {
+    return this.#connection.session
   }
 
   get user(): Identity {
@@ -59,7 +64,8 @@ export class ConnectionView {
   }
 
   disconnect(code: keyof typeof DISCONNECT = 'kicked'): void {
-    this.#connection.close(DISCONNECT[code])
+    if (code === 'revoked') revoke(this.#connection)
+    else this.#connection.close(DISCONNECT[code])
   }
 
   /** The connection behind a view. */
@@ -206,6 +212,10 @@ export class LiveView {
   *connections(): IterableIterator<ConnectionView> {
     for (const connection of this.#mount.connections)
       if (connection.phase === 'open') yield viewOf(connection)
+  }
+
+  revoke(target: RevokeTarget, options?: RevokeOptions): Promise<number> {
+    return authorityOf(this.#mount).revoke(target, options)
   }
 
   user(id: string): AudienceView {

@@ -35,16 +35,45 @@ export function namespace<C extends ContractDefinition, U extends Identity = Ide
   return handle
 }
 
-const NAMES = [...SETTING_NAMES, 'path', 'authenticate', 'data']
+const NAMES = [
+  ...SETTING_NAMES,
+  'path',
+  'authenticate',
+  'routeConfig',
+  'jwt',
+  'reauthorize',
+  'tickets',
+  'data',
+]
 
-function checkOptions(options: { path?: unknown; authenticate?: unknown; data?: unknown }): void {
-  const { path, authenticate, data } = options
+function checkOptions(options: {
+  path?: unknown
+  authenticate?: unknown
+  routeConfig?: unknown
+  jwt?: unknown
+  reauthorize?: unknown
+  tickets?: unknown
+  data?: unknown
+}): void {
+  const { path, authenticate, routeConfig, jwt, reauthorize, tickets, data } = options
   checkNames(options, NAMES)
   if (typeof path !== 'string') throw invalid('path: where it is served, such as "/chat"')
   if (authenticate !== undefined && authenticate !== 'none' && typeof authenticate !== 'function') {
     throw invalid("authenticate: a function or 'none'")
   }
+  if (routeConfig !== undefined && (typeof routeConfig !== 'object' || routeConfig === null)) {
+    throw invalid('routeConfig: an object')
+  }
+  if (jwt !== undefined) checkJwt(jwt, authenticate)
+  if (reauthorize !== undefined && typeof reauthorize !== 'function') throw invalid('reauthorize: a function')
+  if (tickets !== undefined && typeof tickets !== 'boolean') throw invalid('tickets: true or false')
   if (data !== undefined && typeof data !== 'function') throw invalid('data: a function')
+}
+
+function checkJwt(jwt: unknown, authenticate: unknown): void {
+  if (typeof jwt !== 'object' || jwt === null) throw invalid('jwt: an object')
+  if (authenticate !== undefined) throw invalid('jwt: `authenticate` verifies by itself; give one of them')
+  checkNames(jwt, ['algorithms', 'audience', 'issuer', 'requireExp'])
 }
 
 const uncalled = (): AckordError =>

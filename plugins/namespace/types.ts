@@ -1,5 +1,5 @@
 /** The typed face of a namespace: what its handlers are given and what the rest of the API reaches it by. */
-import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyBaseLogger, FastifyContextConfig, FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Contract, ContractDefinition } from '../../contract/contract.js'
 import type {
   AckOf,
@@ -16,9 +16,10 @@ import type {
   RoomsOf,
   Tree,
 } from '../../contract/infer.js'
-import type { Authenticate } from '../auth/index.js'
+import type { Authenticate, JwtOptions, Reauthorize, RevokeOptions, RevokeTarget } from '../auth/index.js'
 import type { Answer, AskOptions } from '../calls/index.js'
 import type { Identity, Settings } from '../gateway/index.js'
+import type { Limits } from '../rate-limit/index.js'
 import type { Position } from '../rooms/index.js'
 
 /** One WebSocket of one authenticated user. */
@@ -29,6 +30,9 @@ export interface LiveConnection<
 > {
   /** Unique among all nodes. */
   readonly id: string
+  /** Of one page load or process of its client, across reconnects. */
+  readonly session: string
+  /** As the last good token, or `reauthorize`, said. */
   readonly user: U
   /** What the namespace's `data` made for it. */
   readonly data: D
@@ -145,7 +149,10 @@ export interface LiveRoom<
   members(): ReadonlyArray<LiveConnection<C, U, D>>
   /** Takes a connection in without asking `join`. A generated client shows the room's events once it has joined by itself. */
   join(connection: LiveConnection<C, U, D>): Promise<void>
-  /** Ends the memberships, and joins under way, of a connection or of all connections of a user (by id); how many. */
+  /**
+   * Ends the memberships, and joins under way, of a connection or of all connections of a user (by id); how many. What was published
+   * before still reaches them, unless `why` is `revoked`: then nothing leaves that was not yet written.
+   */
   evict(who: LiveConnection<C, U, D> | string, why?: 'evicted' | 'revoked'): number
   /** Asks every member on this node; iterates over the answers as they come. Leaving the loop stops waiting. */
   askAll<N extends AskName<C>>(
@@ -194,6 +201,12 @@ export interface Live<C extends ContractDefinition, U extends Identity, D> {
   user(id: string): Audience<C, U, D>
   /** Every connection. */
   readonly all: Audience<C, U, D>
+  /**
+   * Ends the connections of a user, a session or a token on this node at once, or asks again what they may do (`mode: 'reauthorize'`),
+   * also of those on their way in. A token id stays refused until its token ends: of the last 10,000. Resolves when checks are done,
+   * with how many open connections were meant. Rejects with ACKORD_INVALID_OPTION.
+   */
+  revoke(target: RevokeTarget, options?: RevokeOptions): Promise<number>
   /** The rooms, by their params. */
   readonly room: RoomTree<C, U, D>
 }
@@ -207,17 +220,31 @@ export interface NamespaceOptions<U extends Identity, D> extends Settings {
    * the user; without @fastify/jwt the app does not start.
    */
   readonly authenticate?: Authenticate<U> | 'none'
+  /** The `config` of its route, for plugins that look there: `{ rateLimit: { max: 20, timeWindow: '1 minute' } }` for @fastify/rate-limit. */
+  readonly routeConfig?: FastifyContextConfig
+  /** What a JWT must be and say, where @fastify/jwt verifies. */
+  readonly jwt?: JwtOptions
+  /**
+   * Says who a connected user is now, or null where they may no longer be here. Asked for each connection every `reauthorizeEvery` ms,
+   * and by `revoke` with `mode: 'reauthorize'`; then the rooms' `join` is asked again.
+   */
+  readonly reauthorize?: Reauthorize<NoInfer<U>>
+  /** Answers `POST {path}/ticket` with one-time tickets. Default true; with `authenticate: 'none'` there are none. */
+  readonly tickets?: boolean
   /** Makes what is kept as `data` on each connection. */
   readonly data?: (user: U) => D
 }
 
-/** What `plugin` takes: every handler of the contract. */
+/** What `plugin` takes: every handler of the contract, and limits. */
 export type Parts<C extends ContractDefinition, U extends Identity, D> = (keyof CallsOf<C> extends never
   ? { readonly calls?: Calls<C, U, D> }
   : { readonly calls: Calls<C, U, D> }) &
   (keyof RoomsOf<C> extends never
     ? { readonly rooms?: RoomHandlers<C, U, D> }
-    : { readonly rooms: RoomHandlers<C, U, D> })
+    : { readonly rooms: RoomHandlers<C, U, D> }) & {
+    /** How often calls may be made: by call, or `'*'` for all together. Refused are RATE_LIMITED. */
+    readonly limits?: Limits<C>
+  }
 
 /** One contract at one path: a handle that handlers are written against, in any file. */
 export interface Namespace<C extends ContractDefinition, U extends Identity = Identity, D = undefined> {
@@ -235,9 +262,10 @@ type OnlyCalls<C extends ContractDefinition, H> = {
 }
 
 /** The decorator: `app.ackord(live)` is the mounted namespace. Throws ACKORD_NOT_MOUNTED. */
-export type AckordDecorator = <C extends ContractDefinition, U extends Identity, D>(
-  namespace: Namespace<C, U, D>,
-) => Live<C, U, D>
+export interface AckordDecorator {
+  // biome-ignore lint/style/useShorthandFunctionType: an interface, so that a plugin can add its methods.
+  <C extends ContractDefinition, U extends Identity, D>(namespace: Namespace<C, U, D>): Live<C, U, D>
+}
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -11,7 +11,7 @@ import { createClock, createNetwork } from '../../client/testing/index.js'
 import { printClient } from '../../codegen/print-client.js'
 import type { Contract } from '../../contract/index.js'
 
-const runtime = fileURLToPath(new URL('../../client/index.ts', import.meta.url))
+const source = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** Loads what `ackord generate` prints for a contract, as a module. */
 export async function generated(contract: Contract): Promise<Record<string, unknown>> {
@@ -19,7 +19,12 @@ export async function generated(contract: Contract): Promise<Record<string, unkn
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'generated.ts')
   writeFileSync(file, printClient(contract))
-  return createJiti(import.meta.url, { alias: { 'ackord/client': runtime } }).import(file)
+  return createJiti(import.meta.url, {
+    alias: {
+      'ackord/client/msgpack': source('client/msgpack.ts'),
+      'ackord/client': source('client/index.ts'),
+    },
+  }).import(file)
 }
 
 /** A client as a test sees it that knows its contract only at run time. */
@@ -55,12 +60,13 @@ export async function joined(app: FastifyInstance, contract: Contract) {
   return {
     clock,
     network,
-    enter(user: string): AnyClient {
+    enter(user: string, options: ClientOptions = {}): AnyClient {
       const client = create('ws://test/live', {
         token: () => user,
         WebSocket: network.WebSocket,
         clock,
         random: () => 0,
+        ...options,
       })
       onTestFinished(() => client.close())
       return client

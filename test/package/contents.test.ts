@@ -113,12 +113,32 @@ describe('the client', () => {
   })
 })
 
+describe('the binary codec', () => {
+  const own = ['close-codes', 'codec', 'frames', 'msgpack', 'msgpack-inspect', 'plain']
+
+  it('is all that imports msgpackr, and needs no types of it', () => {
+    expect(reached('dist/client/msgpack', '.js')).toEqual([
+      'dist/client/msgpack',
+      ...own.map((name) => `dist/contract/wire/${name}`),
+      'msgpackr/pack',
+    ])
+    expect(reached('dist/client/msgpack', '.d.ts').filter((path) => !path.startsWith('dist/'))).toEqual([])
+    for (const entry of ['client', 'client/react', 'client/testing', 'contract', 'contract/wire']) {
+      expect(reached(`dist/${entry}/index`, '.js').filter((path) => /msgpack/.test(path))).toEqual([])
+    }
+  })
+})
+
 describe('the wire', () => {
   it('imports nothing but itself, in any of its modules', () => {
     const modules = [...packed.keys()].filter((path) => path.startsWith('dist/contract/wire/'))
     expect(modules.length).toBeGreaterThan(8)
     const outside = modules.flatMap((path) => importsOf(path).map((specifier) => `${path}: ${specifier}`))
-    expect(outside.filter((line) => !/: \.\/[\w-]+\.js$/.test(line))).toEqual([])
+    // The binary codec is asked for by name, and no other module of the wire imports it.
+    expect(outside.filter((line) => !/: \.\/[\w-]+\.js$/.test(line))).toEqual([
+      'dist/contract/wire/msgpack.js: msgpackr/pack',
+    ])
+    expect(outside.filter((line) => line.endsWith('/msgpack.js'))).toEqual([])
   })
 })
 

@@ -1,11 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { contractToJson } from '../../contract/index.js'
 import chat from '../codegen/contracts/chat.js'
 import { repository } from './support/cached.js'
 import { compilers, resolutions, typeCheck } from './support/compilers.js'
 import { emptyProject, type Project } from './support/package.js'
+import { run } from './support/run.js'
 
 const read = (path: string) => readFile(join(repository, path), 'utf8')
 
@@ -62,6 +64,7 @@ describe('a server with all companions', () => {
     'ackord/contract',
     'ackord/wire',
     'ackord/client',
+    'ackord/client/msgpack',
     'ackord/react',
     'ackord/testing',
   ]
@@ -103,10 +106,72 @@ describe('a server with all companions', () => {
     const { code, stdout } = await project.run('npx', args)
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: 'src/chat.client.ts written: chat 1.0.0, calls 4, events 2, rooms 1\n',
+      stdout: 'src/chat.client.ts written: chat 1.0.0, calls 5, events 2, rooms 1\n',
     })
     expect(await readFile(join(project.directory, 'src', 'chat.client.ts'), 'utf8')).toBe(
       await read('test/codegen/expected/chat.client.ts'),
     )
+  }, 60_000)
+})
+
+describe('msgpackr', () => {
+  let project: Project
+  beforeAll(async () => {
+    project = await emptyProject('server')
+    return () => project.remove()
+  }, 240_000)
+
+  const serve = (payload: string) => `import Fastify from 'fastify'
+import { ackord, namespace } from 'ackord'
+import { defineContract, event, Type } from 'ackord/contract'
+const contract = defineContract({ name: 'c', version: '1', events: { e: event({ payload: ${payload} }) } })
+const app = Fastify()
+await app.register(ackord)
+await app.register(namespace(contract, { path: '/c', authenticate: 'none' }).plugin({}))
+console.log(await app.ready().then(() => app.ackordGateway.gateway.codecs.subprotocols.join(), (error) => error.code))
+await app.close()
+`
+
+  it('makes no code of what it reads, and reads and writes where a page may not', async () => {
+    const script = `import { msgpack } from 'ackord/client/msgpack'
+for (let i = 0; i < 9; i++) console.log(JSON.stringify(msgpack.parse(msgpack.encode([2, i, 'a', { b: [i] }]))))
+`
+    await project.write({ 'run.js': script })
+    const { code, stdout, stderr } = await project.run('node', [
+      '--disallow-code-generation-from-strings',
+      'run.js',
+    ])
+    expect({ code, stderr, last: stdout.split('\n').at(-2) }).toEqual({
+      code: 0,
+      stderr: '',
+      last: '[2,8,"a",{"b":[8]}]',
+    })
+  }, 60_000)
+
+  it('is found by a server where it is installed', async () => {
+    await project.write({ 'serve.js': serve('Type.Uint8Array()') })
+    const { stdout } = await project.run('node', ['serve.js'])
+    expect(stdout).toBe('ackord.v1.json,ackord.v1.msgpack\n')
+  }, 60_000)
+
+  it('is missed at the start by a contract with bytes, and by no other', async () => {
+    // Not below the installation, where it would be found.
+    const directory = await mkdtemp(join(tmpdir(), 'ackord-missing-'))
+    onTestFinished(() => rm(directory, { recursive: true, force: true }))
+    const modules = await realpath(join(project.directory, 'node_modules'))
+    await mkdir(join(directory, 'node_modules'))
+    for (const name of await readdir(modules)) {
+      if (name !== 'msgpackr')
+        await symlink(join(modules, name), join(directory, 'node_modules', name), 'junction')
+    }
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
+    const outcomes: string[] = []
+    for (const payload of ['Type.Uint8Array()', 'Type.Null()']) {
+      await writeFile(join(directory, 'serve.js'), serve(payload))
+      const flags = ['--preserve-symlinks', '--preserve-symlinks-main']
+      const { stdout, stderr } = await run('node', [...flags, 'serve.js'], directory)
+      outcomes.push(stdout + (/ACKORD_\w+/.exec(stderr)?.[0] ?? ''))
+    }
+    expect(outcomes).toEqual(['ACKORD_MSGPACK_MISSING', 'ackord.v1.json\n'])
   }, 60_000)
 })

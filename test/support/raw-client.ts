@@ -2,11 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
+import { msgpackCodec } from '../../contract/wire/msgpack.js'
+import { msgpackOf } from './msgpack.js'
 import { DEADLINE, Waiters } from './waiters.js'
+
+/** What clients speak that are not told: a file that runs tests in binary sets it before it imports them. */
+export const spoken = { subprotocol: 'ackord.v1.json' }
 
 /** What goes with an upgrade. */
 export interface ConnectOptions {
-  /** Default `['ackord.v1.json']`. */
+  /** Default: what is `spoken`. */
   readonly protocols?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
   /** Offers permessage-deflate (RFC 7692). Default false. */
@@ -27,7 +32,7 @@ export class UpgradeRefused extends Error {
   }
 }
 
-/** One message from the server; `frame` where it is the text of a JSON array. */
+/** One message from the server; `frame` where it is an array. */
 export interface Received {
   readonly data: string | Buffer
   readonly frame: readonly unknown[] | undefined
@@ -71,16 +76,25 @@ export class RawClient {
     return this.#websocket.protocol
   }
 
+  /** The extensions that the server granted, by name. */
+  get extensions(): string {
+    return this.#websocket.extensions
+  }
+
   /** All frames that came, in order. */
   get frames(): Array<readonly unknown[]> {
     return this.received.flatMap(({ frame }) => (frame === undefined ? [] : [frame]))
   }
 
-  /** Sends one message: an array as its JSON text, a string as text, bytes as binary. */
+  /** Sends one message: an array as the subprotocol writes it, a string as text, bytes as binary. */
   send(message: readonly unknown[] | string | Uint8Array): void {
     this.#websocket.send(
-      typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message),
+      typeof message === 'string' || message instanceof Uint8Array ? message : this.#written(message),
     )
+  }
+
+  #written(frame: readonly unknown[]): string | Uint8Array {
+    return this.protocol === msgpackCodec.subprotocol ? msgpackOf(frame) : JSON.stringify(frame)
   }
 
   /** Writes bytes to the TCP connection as they are; `wsFrame` makes WebSocket frames of any kind. */
@@ -159,8 +173,8 @@ export class RawClient {
   #take(data: RawData, binary: boolean): void {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)
     const message: Received = binary
-      ? { data: bytes, frame: undefined }
-      : { data: bytes.toString(), frame: frameOf(bytes.toString()) }
+      ? { data: bytes, frame: frameOf(() => msgpackCodec.parse(bytes)) }
+      : { data: bytes.toString(), frame: frameOf(() => JSON.parse(bytes.toString())) }
     this.received.push(message)
     this.#inbox.push(message)
     this.#waiters.wake()
@@ -172,9 +186,9 @@ export class RawClient {
   }
 }
 
-function frameOf(text: string): readonly unknown[] | undefined {
+function frameOf(read: () => unknown): readonly unknown[] | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = read()
     return Array.isArray(value) ? value : undefined
   } catch {
     // Not a frame: the test finds it as a message.
@@ -186,7 +200,7 @@ function frameOf(text: string): readonly unknown[] | undefined {
 export function connect(url: string | URL, options: ConnectOptions = {}): Promise<RawClient> {
   const { hostname, port } = new URL(url)
   const socket = connectTcp({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) })
-  const websocket = new WebSocket(url, [...(options.protocols ?? ['ackord.v1.json'])], {
+  const websocket = new WebSocket(url, [...(options.protocols ?? [spoken.subprotocol])], {
     createConnection: () => socket,
     headers: { ...options.headers },
     perMessageDeflate: options.deflate ?? false,

@@ -8,6 +8,7 @@ import {
   type AckordOptions,
   ackord,
   type Identity,
+  type Limits,
   type NamespaceOptions,
   namespace,
 } from '../../plugins/index.js'
@@ -77,6 +78,8 @@ export interface ServerOptions extends AckordOptions {
   readonly before?: (app: FastifyInstance) => Promise<void> | void
   /** Registered after the namespace. */
   readonly after?: (app: FastifyInstance) => Promise<void> | void
+  /** How often calls may be made. Default: no limits. */
+  readonly limits?: Limits<typeof contract>
   /** Options of the namespace; default: the token of everybody is their name, and `bad` is refused. */
   readonly namespace?: LiveOptions
 }
@@ -99,7 +102,13 @@ export const makeLive = (path = '/live', options = byName) => namespace(contract
 export type TestServer = Awaited<ReturnType<typeof startServer>>
 
 /** Starts the app; it ends with the test. */
-export async function startServer({ before, after, namespace: liveOptions, ...options }: ServerOptions = {}) {
+export async function startServer({
+  before,
+  after,
+  namespace: liveOptions,
+  limits,
+  ...options
+}: ServerOptions = {}) {
   const lines: Array<Record<string, unknown>> = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -111,9 +120,11 @@ export async function startServer({ before, after, namespace: liveOptions, ...op
   const probe = new Probe()
   const live = makeLive('/live', liveOptions)
   await before?.(app)
-  await app.register(ackord, { grace: 500, ...options })
+  // Tests share the loop with their clients, and a busy machine is no fault.
+  await app.register(ackord, { grace: 500, maxLag: 60_000, ...options })
   await app.register(
     live.plugin({
+      ...(limits !== undefined && { limits }),
       calls: {
         echo: ({ text }, { fail }) => {
           probe.log.push(`echo ${text}`)

@@ -4,7 +4,7 @@
 const { setTimeout: set, clearTimeout: clear } = globalThis
 
 /** Milliseconds until a wait fails; only a failing test takes that long. */
-export const DEADLINE = 5_000
+export const DEADLINE = 25_000
 
 /** Those who wait for a change of one thing. Whoever changes it calls `wake`, and `end` when nothing can change any more. */
 export class Waiters {

@@ -103,10 +103,43 @@ app.register(live.plugin({ calls: { ...messages, ...rest }, rooms }), { prefix: 
 expectError(app.register(ackord, { allowedOrigin: ['https://app.example.com'] }))
 
 const mounted = app.ackord(live)
+expectType<Promise<number>>(mounted.revoke({ user: '1' }))
+expectType<Promise<number>>(mounted.revoke({ session: '1' }, { mode: 'reauthorize' }))
+expectType<Promise<number>>(mounted.revoke({ tokenId: '1', expiresAt: 1 }, { mode: 'close' }))
+expectError(mounted.revoke({ user: 1 }))
+expectError(mounted.revoke({ users: '1' }))
+expectError(mounted.revoke({}))
+expectError(mounted.revoke({ user: '1' }, { mode: 'kick' }))
+namespace(chat, {
+  path: '/x',
+  authenticate: ({ token }) => ({ id: token, role: 'member' as 'member' | 'admin' }),
+  reauthorize: async (user, scope) => {
+    expectType<'member' | 'admin'>(user.role)
+    scope.log.info('typed')
+    return user.role === 'admin' ? { ...user, role: 'member' as const } : null
+  },
+  tokenLead: 10_000,
+  reauthorizeEvery: 30_000,
+  tickets: false,
+})
+namespace(chat, {
+  path: '/x',
+  jwt: { algorithms: ['RS256'], audience: ['a', 'b'], issuer: 'c', requireExp: true },
+})
+expectError(namespace(chat, { path: '/x', jwt: { aud: 'a' } }))
+expectError(
+  namespace(chat, {
+    path: '/x',
+    authenticate: () => ({ id: '1', role: 'member' }),
+    reauthorize: () => ({ id: '1' }),
+  }),
+)
+expectError(namespace(chat, { path: '/x', tokenLead: '10s' }))
 for (const connection of mounted.connections()) {
   expectType<'member' | 'admin'>(connection.user.role)
   expectType<number>(connection.data.seen)
   expectType<number>(connection.buffered)
+  expectType<string>(connection.session)
   connection.disconnect('revoked')
   expectError(connection.disconnect('whatever'))
 }

@@ -47,7 +47,7 @@ export type Companions = 'none' | 'server'
 
 const serverPackages = [
   ...['@fastify/jwt', '@fastify/websocket', '@sinclair/typebox', '@types/node', '@types/react', '@types/ws'],
-  ...['fast-json-stringify', 'fastify', 'fastify-plugin', 'react', 'ws'],
+  ...['fast-json-stringify', 'fastify', 'fastify-plugin', 'msgpackr', 'react', 'ws'],
 ]
 
 /** A directory of a user: ECMAScript modules, ackord installed from its tarball. */
