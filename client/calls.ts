@@ -8,7 +8,7 @@ import type { Link } from './connection.js'
 import { type Failed, Failure, failed, refused } from './errors.js'
 import { createId } from './host.js'
 import type { Settings } from './settings.js'
-import { isClosed, isFinal, type State, whyClosed } from './state.js'
+import { isClosed, type State, whyUnsent } from './state.js'
 import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileCall } from './types.js'
 
 /** After so many refusals a queued call is not sent again by itself. */
@@ -24,7 +24,9 @@ export interface Pending {
   /** As the outbox shows it; `undefined` for a call that is not queued. */
   entry(): OutboxEntry | undefined
   cancel(): void
-  /** Sends it if it is its turn. False where the connection has no room for it, nor for any after it. */
+  /** Whether it takes no room from the others, and waits with none of them. */
+  readonly stream: boolean
+  /** Sends it if it is its turn. False where the connection has no room for it, nor for any of its kind after it. */
   flush(): boolean
   down(state: State, untouched: boolean, channel: Channel): void
 }
@@ -58,7 +60,10 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
 
   function flush(): void {
     blocked = false
-    for (const call of pending) if (!call.flush()) return
+    let full = false
+    for (const call of pending) {
+      if ((!full || call.stream) && !call.flush()) full = true
+    }
   }
 
   /** The lowest number of an operation that has not settled. */
@@ -68,10 +73,8 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
   }
 
   function refusal(delivery: CallDelivery): PlainCode | undefined {
-    const state = link.get()
-    const closed = isClosed(state)
-    if (delivery === 'attempt' && !isFinal(state) && (closed || state.state === 'waiting')) return 'OFFLINE'
-    if (closed) return whyClosed(state)
+    const code = whyUnsent(link.get())
+    if (code && (delivery === 'attempt' || code !== 'OFFLINE')) return code
     return pending.size >= settings.entries ? 'QUEUE_FULL' : undefined
   }
 
@@ -144,6 +147,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
 
     const self: Pending = {
       number,
+      stream: false,
       entry: () => (queued ? { id, call: name, input: taken, at, sent: seq !== 0 } : undefined),
       cancel,
       flush() {
@@ -187,19 +191,15 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
         return true
       },
       down(state, untouched, channel) {
-        // In flight on another connection, or next on the one there is.
-        if (seq ? home !== channel : state.state === 'open') return
         const begun = seq !== 0
+        if (begun && home !== channel) return
         const inFlight = begun && !untouched
         if (begun && untouched) sent = sentBefore
         seq = 0
-        if (!queued) give(inFlight ? 'CONNECTION_LOST' : isClosed(state) ? whyClosed(state) : 'OFFLINE')
-        else if (isClosed(state)) giveUp(inFlight ? 'CONNECTION_LOST' : whyClosed(state))
-        else if (inFlight) {
-          if (once && link.channel.ledger === false) give('OUTCOME_UNKNOWN')
-          else wait()
-          changed()
-        } else if (begun) {
+        const code = inFlight ? 'CONNECTION_LOST' : whyUnsent(state)
+        if (code && (!queued || isClosed(state))) giveUp(code)
+        else if (inFlight && once && link.channel.ledger === false) give('OUTCOME_UNKNOWN')
+        else if (begun) {
           wait()
           changed()
         }
@@ -217,8 +217,7 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
       if (delivery === 'volatile') {
         return (input: unknown): void => {
           link.need()
-          if (!link.channel.cast(name, snapshot(codec, name, input)))
-            report(new Failure(name, 'TOO_LARGE', null))
+          if (!link.channel.cast(name, input)) report(new Failure(name, 'TOO_LARGE', null))
         }
       }
       const result = (input: unknown, options: CallOptions = {}): Promise<Outcome> =>

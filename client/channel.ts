@@ -34,15 +34,22 @@ export interface Channel {
   asked(): void
   /** Sends any other frame; false where there is no connection or the frame is too large. */
   send(frame: ClientFrame): boolean
-  /** Sends a call that nothing answers; dropped while the connection is not open, or its socket is full. False where too large. */
+  /**
+   * Sends a call that nothing answers; dropped while the connection is not open, or its socket is full. False where too large. Throws
+   * what the codec cannot carry or a server would close for.
+   */
   cast(call: string, input: unknown): boolean
 }
 
 /** A frame as it leaves. */
 type Message = Parameters<WebSocketLike['send']>[0]
 
+const utf8 = new TextEncoder()
 const byteLength = (message: Message): number =>
-  typeof message === 'string' ? new TextEncoder().encode(message).length : message.length
+  typeof message === 'string' ? utf8.encode(message).length : message.length
+// A UTF-16 unit is three bytes at the most: few messages have to be measured.
+const within = (message: Message, bytes: number): boolean =>
+  message.length * 3 <= bytes || byteLength(message) <= bytes
 
 /** Makes a channel that sends nothing yet. */
 export function createChannel(codec: Codec): Channel {
@@ -64,20 +71,26 @@ export function createChannel(codec: Codec): Channel {
     if (waiting.size + asks === 0) left?.()
   }
   const transmit = (message: Message): void => {
-    frames++
-    bytes += byteLength(message)
+    if (!limits) {
+      frames++
+      bytes += byteLength(message)
+    }
     socket?.send(message)
   }
 
-  // LEAVE and CANCEL are smaller than any JOIN or CALL: where they have to wait for WELCOME, nothing overtakes them.
-  const fits = (size: number): boolean => frames < FIRST_FLIGHT.frames && bytes + size <= FIRST_FLIGHT.bytes
+  /** Whether it may leave now: after WELCOME what is small enough, before it what the first flight has room for. */
+  const fits = (message: Message): boolean =>
+    limits
+      ? within(message, limits.bytes)
+      : frames < FIRST_FLIGHT.frames && within(message, FIRST_FLIGHT.bytes - bytes)
 
   const send = (frame: ClientFrame): boolean => {
     const message = encode(frame)
-    const size = byteLength(message)
-    if (!socket || (limits && size > limits.bytes)) return false
-    // Before WELCOME this is about a CALL or JOIN of the first flight, two for each at most: CREDIT, and what takes it back.
-    if (limits || fits(size)) transmit(message)
+    if (!socket) return false
+    if (fits(message)) transmit(message)
+    else if (limits) return false
+    // Before WELCOME this is about a CALL or JOIN of the first flight, two for each at most: CREDIT, and what takes it back. LEAVE and
+    // CANCEL are smaller than any JOIN or CALL: where they have to wait, nothing overtakes them.
     else held.push(message)
     if (frame[0] === 5) {
       asks--
@@ -117,10 +130,7 @@ export function createChannel(codec: Codec): Channel {
       const inFlight = stream ? 0 : waiting.size - streams.size
       if (!socket || inFlight >= (limits ? limits.inFlight || 1 : FIRST_FLIGHT.frames)) return 0
       const message = encode(frame(seq + 1))
-      const size = byteLength(message)
-      if (limits) {
-        if (size > limits.bytes) return -1
-      } else if (!fits(size)) return 0
+      if (!fits(message)) return limits ? -1 : 0
       waiting.set(++seq, answered)
       if (stream) streams.add(seq)
       transmit(message)
@@ -136,7 +146,15 @@ export function createChannel(codec: Codec): Channel {
       settled()
     },
     send,
-    cast: (call, input) =>
-      !limits || (socket?.bufferedAmount ?? 0) > MAX_BUFFERED || send([2, ++seq, call, input]),
+    cast(call, input) {
+      const message = encode([2, seq + 1, call, input ?? null])
+      // What is dropped must not throw less than what is sent.
+      codec.parse(message)
+      if (!socket || !limits || (socket.bufferedAmount ?? 0) > MAX_BUFFERED) return true
+      if (!fits(message)) return false
+      seq++
+      transmit(message)
+      return true
+    },
   }
 }

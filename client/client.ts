@@ -6,7 +6,6 @@ import { createOutbox } from './outbox.js'
 import { createRoom } from './room.js'
 import { createRooms, type Rooms } from './rooms.js'
 import { createSettings } from './settings.js'
-import { createStreams } from './streams.js'
 import { createTree } from './tree.js'
 import type { Client, ClientOptions, Descriptor } from './types.js'
 
@@ -40,11 +39,10 @@ export function createClient<C extends object, E extends object, R extends objec
   const rooms: Rooms = createRooms(link, settings)
   const outbox = createOutbox(() => calls.pending, report)
   const calls: Calls = createCalls(link, settings, outbox.changed)
-  const streams = createStreams(link, settings, calls)
 
   const client: Client<object, Record<string, { payload: unknown }>, object> = {
     calls: createTree(descriptor.calls, (name, { delivery, stream }) =>
-      stream ? streams(name) : calls.create(name, delivery),
+      stream ? stream(link, settings, calls, name) : calls.create(name, delivery),
     ),
     events,
     rooms: createTree(

@@ -6,7 +6,18 @@ import { createId, host } from './host.js'
 import { createLine, type Line, type Owner } from './line.js'
 import { createNotice } from './listeners.js'
 import type { Settings } from './settings.js'
-import { type Effect, type Event, IDLE, isClosed, type Loss, type State, transition } from './state.js'
+import {
+  CLOSED_BY_APPLICATION,
+  type Effect,
+  type Event,
+  IDLE,
+  isClosed,
+  isFinal,
+  type Loss,
+  MOVED,
+  type State,
+  transition,
+} from './state.js'
 import { createTokens } from './token.js'
 import type { Connection, ConnectionState, Descriptor } from './types.js'
 
@@ -27,6 +38,7 @@ export interface Parts {
 
 /** A connection as the parts of a client see it. */
 export interface Link extends Connection {
+  /** As the application sees it: open while it works with a connection that it was asked to leave. */
   get(): State
   /** Connects if nothing has yet. */
   need(): void
@@ -35,8 +47,6 @@ export interface Link extends Connection {
   /** Where frames go; another one after each loss, and as soon as the server asks to leave. */
   readonly channel: Channel
 }
-
-const MOVED = { code: 4004, reason: 'replaced by the next connection', retry: 'now' } as const
 
 /** Makes a connection that does nothing yet. */
 export function createConnection(
@@ -50,7 +60,9 @@ export function createConnection(
   const alarm = createAlarm(clock)
   const features = options.token ? ['goaway', 'token'] : ['goaway']
   let session = ''
+  let opened = 0
   let state: State = IDLE
+  let picture: State = IDLE
 
   const owner: Owner = {
     token: createTokens(options, report),
@@ -64,6 +76,7 @@ export function createConnection(
       parts.flush()
     },
     welcome() {
+      opened = clock.now()
       dispatch({ type: 'welcome' })
       parts.flush()
     },
@@ -72,8 +85,9 @@ export function createConnection(
     lost,
   }
   let line = createLine(url, settings, owner)
-  /** The one that the server asked to leave. */
+  /** The one that the server asked to leave; and whether the application still works with it, for want of the next. */
   let old: Line | undefined
+  let moving = false
   /** Where the rooms are joined. */
   let joined = line
 
@@ -86,10 +100,16 @@ export function createConnection(
   function dispatch(event: Event): void {
     const [next, effects = [], timer] = transition(state, event, rules)
     if (next === state) return
+    if (timer !== undefined || next.state !== state.state) alarm.stop()
     state = next
-    alarm.stop()
     if (timer !== undefined) alarm.set(timer, () => dispatch({ type: 'timer', roll: random() }))
+    show()
     for (const effect of effects) run[effect]()
+  }
+
+  function show(): void {
+    if (state.state === 'open' || isClosed(state)) moving = false
+    picture = moving ? { ...state, state: 'open', stable: false, retryIn: undefined } : state
     notice.changed()
   }
 
@@ -99,10 +119,12 @@ export function createConnection(
       line.dial()
     },
     down() {
-      parts.down(state, line.untouched, line.channel)
+      parts.down(picture, line.untouched, line.channel)
       if (!isClosed(state)) return
       host.removeEventListener?.('online', online)
-      leave(1000, '')
+      // Refused for good: what is in flight on the older one is answered all the same.
+      if (isFinal(state)) leave(CLOSED_BY_APPLICATION)
+      else run.leave()
     },
     drop() {
       const { code, reason } = state.closed ?? { code: 1000, reason: '' }
@@ -113,24 +135,25 @@ export function createConnection(
       if (!line.hangUp()) lost(line, { code: 1000, reason: '', retry: 'never' })
     },
     move() {
+      moving = true
+      show()
       // A third line would be one too many.
-      leave(MOVED.code, MOVED.reason)
+      leave(MOVED)
       old = line
       line = createLine(url, settings, owner)
     },
     leave() {
-      const leaving = old
-      leaving?.channel.leave(() => lost(leaving, MOVED))
+      old?.channel.leave(() => leave(isClosed(state) ? CLOSED_BY_APPLICATION : MOVED))
     },
   }
 
   /** Ends the older line, whatever is in flight there. */
-  function leave(code: number, reason: string): void {
+  function leave({ code, reason }: Pick<Loss, 'code' | 'reason'>): void {
     const left = old
     old = undefined
     if (!left) return
     left.drop(code, reason)
-    parts.down(state, false, left.channel)
+    parts.down(picture, false, left.channel)
   }
 
   function lost(from: Line, loss: Loss): void {
@@ -138,7 +161,9 @@ export function createConnection(
     if (from === line) dispatch({ type: 'lost', ...event })
     else if (from === old) {
       dispatch({ type: 'left', ...event })
-      leave(loss.code, loss.reason)
+      moving = false
+      show()
+      leave(loss)
       parts.flush()
     }
   }
@@ -146,14 +171,14 @@ export function createConnection(
   function receive(from: Line, frame: ServerFrame): void {
     if (frame[0] === 21) parts.event(frame, from.channel)
     else if (frame[0] === 28) {
-      if (from === line) dispatch({ type: 'goaway' })
+      if (from === line) dispatch({ type: 'goaway', roll: random(), age: clock.now() - opened })
     } else if ((frame[0] === 23 || frame[0] === 27) && from === joined) parts.room(frame)
   }
 
   return {
-    get: () => state,
+    get: () => picture,
     get state() {
-      return state.state
+      return picture.state
     },
     subscribe: notice.subscribe,
     connect: () => connect('idle', 'waiting', 'closed'),

@@ -24,6 +24,7 @@ const TEXT: ReadonlyMap<string, string> = new Map(
     TIMEOUT: 'no answer in time, it may have run',
     EXPIRED: 'not sent in time, call again',
     QUEUE_FULL: 'too many calls wait, see outbox.entries',
+    RATE_LIMITED: 'called too often, see retryAfter',
     TOO_LARGE: 'larger than the server takes',
     CANCELLED: 'taken back',
     CLOSED: 'the connection ended for good, see connection.get().closed',

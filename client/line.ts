@@ -7,7 +7,7 @@ import { delayOf } from './backoff.js'
 import { type Channel, createChannel } from './channel.js'
 import { host, socketUrl } from './host.js'
 import type { Settings } from './settings.js'
-import type { Loss } from './state.js'
+import { CLOSED_BY_APPLICATION, type Loss } from './state.js'
 import type { FetchLike, WebSocketLike } from './types.js'
 import { askVerdict } from './verdict.js'
 import { createWatchdog } from './watchdog.js'
@@ -43,8 +43,6 @@ export interface Line {
   hangUp(): boolean
 }
 
-const CLOSED_BY_APPLICATION = 'closed by the application'
-
 /** Makes a line that does nothing yet. */
 export function createLine(url: string, settings: Settings, owner: Owner): Line {
   const { options, codec, fetch, rules, clock, random, report } = settings
@@ -75,18 +73,23 @@ export function createLine(url: string, settings: Settings, owner: Owner): Line 
   }
 
   async function dial(): Promise<void> {
-    let retry: Loss['retry'] = 'backoff'
+    let token: string | null
     try {
-      const token = await owner.token()
-      if (over) return
-      retry = 'never'
+      token = await owner.token()
+    } catch {
+      // It was told to the application already.
+      if (!over) lose(1006, 'token() failed', 'backoff')
+      return
+    }
+    if (over) return
+    try {
       const Socket = options.WebSocket ?? host.WebSocket
       if (!Socket)
         throw new TypeError("no WebSocket here, pass one as an option (import { WebSocket } from 'ws')")
       listen(new Socket(socketUrl(url), [codec.subprotocol]), token)
     } catch (error) {
-      if (retry === 'never') report(error)
-      if (!over) lose(1006, String(error), retry)
+      report(error)
+      lose(1006, 'no WebSocket for this address', 'never')
     }
   }
 
@@ -190,7 +193,7 @@ export function createLine(url: string, settings: Settings, owner: Owner): Line 
     },
     hangUp() {
       silence()
-      socket?.close(1000, CLOSED_BY_APPLICATION)
+      socket?.close(CLOSED_BY_APPLICATION.code, CLOSED_BY_APPLICATION.reason)
       return socket !== undefined
     },
   }

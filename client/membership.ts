@@ -26,8 +26,8 @@ export interface Membership {
   /** `resolve` gets the answer to the JOIN under way; at once where that has come. */
   hold(holder: Holder, resolve: (joined: Joined) => void): void
   leave(holder: Holder): void
-  /** Sends a JOIN that is due, if the connection has room for it. On the next connection one is. */
-  flush(): void
+  /** Sends its JOIN; false where the connection has no room for it, nor for any after it. */
+  flush(): boolean
   receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
   down(state: State, channel: Channel): void
 }
@@ -36,11 +36,13 @@ export interface Membership {
 export interface Registry {
   /** It is in, under the server's key. */
   joined(key: string): void
+  /** It has a JOIN to send once more. On the next connection it has by itself. */
+  due(): void
   /** Nobody holds it any more. */
   gone(): void
 }
 
-/** Not joined, and a JOIN is due. */
+/** Not joined, with a JOIN to send. */
 export function createMembership(
   link: Link,
   { clock, random, rules, timeout }: Settings,
@@ -53,7 +55,6 @@ export function createMembership(
   const feed = createFeed(holders, since)
   const alarm = createAlarm(clock)
   let joined = false
-  let due = true
   // Where the last JOIN was sent, and its seq there; 0 before it.
   let home = link.channel
   let seq = 0
@@ -69,14 +70,13 @@ export function createMembership(
   function out(): void {
     alarm.stop()
     joined = false
-    due = true
     for (const holder of holders.keys()) holder.changed()
   }
 
   function rejoin(): void {
     leave()
     out()
-    flush()
+    registry.due()
   }
 
   function release(released: readonly Holder[], answer: Joined, why?: LeftReason): void {
@@ -110,7 +110,6 @@ export function createMembership(
       seq = 0
       // It was in until it moved to another connection.
       if (joined) out()
-      due = false
       refuse(refused(room, answer))
     } else if (answer[0] === 22) {
       joined = known = true
@@ -126,9 +125,8 @@ export function createMembership(
     }
   }
 
-  function flush(): void {
+  function flush(): boolean {
     const { channel } = link
-    if (!due && home === channel) return
     const { position } = feed
     const at = position && ([position.epoch, position.offset, position.tag] as const)
     const given = channel.request(
@@ -137,12 +135,12 @@ export function createMembership(
         if (home === channel && answer[1] === seq) answered(answer)
       },
     )
-    if (given === 0) return
-    due = false
+    if (given === 0) return false
     home = channel
     seq = Math.max(0, given)
     if (given < 0) refuse(failed(room, 'TOO_LARGE'))
     else alarm.set(timeout, () => refuse(failed(room, 'TIMEOUT')))
+    return true
   }
 
   return {
@@ -165,7 +163,8 @@ export function createMembership(
       release([...holders.keys()], failed(room, 'CLOSED'), frame[2] as LeftReason)
     },
     down(state, channel) {
-      if (seq && home !== channel) return
+      // At home on another one, whatever it waits for there.
+      if (home !== channel && (seq || home === link.channel)) return
       seq = 0
       out()
       if (!isClosed(state)) return

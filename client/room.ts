@@ -62,7 +62,7 @@ export function createRoom(
       const joined = new Promise<Joined>((resolve) => held.hold(holder, resolve))
       answer = joined
       notice.changed()
-      held.flush()
+      rooms.flush()
       return joined
     },
     leave: () => membership?.leave(holder),

@@ -10,17 +10,11 @@ interface In<S extends ConnectionState> extends ConnectionSnapshot {
   readonly state: S
 }
 
-/**
- * Where an open connection stands. `stable`: open for long enough that coming back at once cannot become a storm. The others: the
- * server asked to leave it, and its successor is being opened (`moving`), waits to be tried again (`stuck`), or was refused for good
- * (`stranded`). PROTOCOL.md § Moving.
- */
-export type Phase = 'fresh' | 'stable' | 'moving' | 'stuck' | 'stranded'
-
-/** A state is its own public picture. */
+/** A state is its own public picture. Of two connections it is the newer one's. */
 export type State =
   | In<'idle' | 'connecting' | 'waiting' | 'closing'>
-  | (In<'open'> & { readonly phase: Phase })
+  /** `stable`: open for long enough that coming back at once cannot become a storm. */
+  | (In<'open'> & { readonly stable: boolean })
   /** `final`: by `close()`. Otherwise `connect()` starts afresh. */
   | (In<'closed'> & { readonly final: boolean })
 
@@ -42,13 +36,13 @@ export type Event =
   /** Somebody wants a connection; `from` are the states in which that counts. */
   | { readonly type: 'connect'; readonly from: readonly ConnectionState[] }
   | { readonly type: 'welcome' }
-  /** The server asks to leave. */
-  | { readonly type: 'goaway' }
+  /** The server asks to leave a connection that has been open for `age` ms. */
+  | { readonly type: 'goaway'; readonly roll: number; readonly age: number }
   /** The time that the state was given is over. */
   | { readonly type: 'timer'; readonly roll: number }
   /** The connection or the attempt at one has ended; of two, the newer. */
   | ({ readonly type: 'lost' } & Lost)
-  /** The older of two has ended. */
+  /** The older of two has ended, and not because it was left. */
   | ({ readonly type: 'left' } & Lost)
   | { readonly type: 'close' }
 
@@ -56,7 +50,7 @@ export type Event =
 export type Effect =
   /** Fetch a token and open a socket. */
   | 'dial'
-  /** Settle or requeue what was under way; in a closed state that of both. */
+  /** Settle or requeue what was under way. */
   | 'down'
   /** Close the socket, wherever it is, and hear no more of it. */
   | 'drop'
@@ -64,10 +58,13 @@ export type Effect =
   | 'hangUp'
   /** What there is becomes the older one: nothing new goes out on it. */
   | 'move'
-  /** End the older one as soon as nothing is in flight there. */
+  /** End the older one, if there is one, as soon as nothing is in flight there. */
   | 'leave'
 
-/** Where to go, what to do there in this order, and after how many ms `timer` happens. */
+/**
+ * Where to go, what to do there in this order, and after how many ms `timer` happens. A step that stays in its state without a time
+ * leaves the one that runs.
+ */
 export type Step = readonly [state: State, effects?: readonly Effect[], timer?: number]
 
 /** What a transition depends on beside state and event. In ms. */
@@ -84,6 +81,9 @@ const SLOW = 10
 /** The longest wait that a server can ask for. */
 const MAX_AFTER_MS = 3_600_000
 const FENCED = 4505
+/** How this side ends a connection: for good, or because the next one has arrived. PROTOCOL.md § Close codes. */
+export const CLOSED_BY_APPLICATION = { code: 1000, reason: 'closed by the application' } as const
+export const MOVED = { code: 4004, reason: 'replaced by the next connection' } as const
 
 /** Nothing connects by itself any more. */
 export const isClosed = ({ state }: State): boolean => state === 'closing' || state === 'closed'
@@ -100,65 +100,64 @@ const REFUSALS: Readonly<Record<number, PlainCode>> = {
 /** With which code calls and joins fail in a closed state. PROTOCOL.md § Close codes. */
 export const whyClosed = (state: State): PlainCode => REFUSALS[state.closed?.code ?? 0] ?? 'CLOSED'
 
+/** Why what was not sent will not be by itself; `undefined` where a connection is there or under way. */
+export const whyUnsent = (state: State): PlainCode | undefined =>
+  isClosed(state) ? whyClosed(state) : state.state === 'waiting' ? 'OFFLINE' : undefined
+
 /** Where every connection starts. */
 export const IDLE: State = { state: 'idle', attempt: 0, retryIn: undefined, closed: undefined }
 
 /** Moves on. The same state object means that the event says nothing in this state. */
 export function transition(state: State, event: Event, rules: Rules): Step {
   const now = state.state
-  const phase = phaseOf(state)
   const final = isFinal(state)
   switch (event.type) {
     case 'connect':
-      return event.from.includes(now) && !final ? connecting(state, rules) : [state]
+      return event.from.includes(now) && !final ? connecting(state, ['dial'], rules) : [state]
     case 'welcome':
-      if (phase === 'moving') return [{ ...state, state: 'open', phase: 'fresh' }, ['leave'], STABLE_MS]
-      return now === 'connecting' ? [{ ...state, state: 'open', phase: 'fresh' }, [], STABLE_MS] : [state]
-    case 'goaway':
-      return phase === 'fresh' || phase === 'stable' ? moving(state, ['move', 'dial'], rules) : [state]
+      return now === 'connecting'
+        ? [{ ...state, state: 'open', stable: false }, ['leave'], STABLE_MS]
+        : [state]
+    case 'goaway': {
+      if (state.state !== 'open') return [state]
+      // Where each server sends us on as soon as we come, there is no hurry.
+      const wait = state.stable ? 0 : delayOf(rules, state.attempt, event.roll) - event.age
+      return wait > 0
+        ? waiting({ ...state, attempt: state.attempt + 1 }, ['move'], wait)
+        : connecting(state, ['move', 'dial'], rules)
+    }
     case 'timer':
-      if (phase === 'fresh') return [{ ...state, state: 'open', attempt: 0, phase: 'stable' }]
-      if (phase === 'stuck') return moving(state, ['dial'], rules)
-      if (phase === 'stable') return [state]
-      if (now === 'waiting') return connecting(state, rules)
-      return transition(
-        state,
-        { ...event, type: 'lost', code: 4000, reason: 'no WELCOME in time', retry: 'backoff' },
-        rules,
-      )
+      if (now === 'open') return [{ ...state, state: now, attempt: 0, stable: true }]
+      if (now === 'waiting') return connecting(state, ['dial'], rules)
+      return lost(state, { ...event, code: 4000, reason: 'no WELCOME in time', retry: 'backoff' }, rules)
     case 'lost':
-      if (now === 'closing') return ended(state)
-      if (phase === 'stuck' || phase === 'stranded') return [state]
-      return now === 'connecting' || now === 'open' ? lost(state, event, phase, rules) : [state]
+      return now === 'waiting' ? [state] : lost(state, event, rules)
     case 'left': {
-      if (phase === 'stranded') return [{ ...state, state: 'closed', final: false }, ['down', 'drop']]
-      // A successor fences it, one that was given up too: that says nothing about coming back.
-      const loss: Lost = event.code === FENCED ? { ...event, retry: 'backoff' } : event
-      if (phase === 'moving' && loss.retry !== 'never')
-        return [{ ...failure(state, loss), state: 'connecting' }, [], rules.connectTimeout]
-      return phase === 'moving' || phase === 'stuck' ? lost(state, loss, 'fresh', rules) : [state]
+      const { code, reason, retry } = event
+      // Its successor's HELLO has fenced it: that says nothing about coming back.
+      if (code === FENCED || (now !== 'connecting' && now !== 'waiting')) return [state]
+      if (retry === 'never') return lost(state, event, rules)
+      // A wait has its own reason, which may be the server's word.
+      return now === 'waiting' ? [state] : [{ ...state, closed: { code, reason } }]
     }
     case 'close':
       if (now === 'connecting' || now === 'open') {
-        const closed = { code: 1000, reason: 'closed by the application' }
-        return [{ ...state, state: 'closing', closed }, ['down', 'hangUp'], CLOSING_MS]
+        return [{ ...state, state: 'closing', closed: CLOSED_BY_APPLICATION }, ['down', 'hangUp'], CLOSING_MS]
       }
       return final ? [state] : ended(state)
   }
 }
 
-const phaseOf = (state: State): Phase | undefined => (state.state === 'open' ? state.phase : undefined)
-
-const connecting = (state: State, { connectTimeout }: Rules): Step => [
+const connecting = (state: State, effects: readonly Effect[], { connectTimeout }: Rules): Step => [
   { ...state, state: 'connecting', retryIn: undefined },
-  ['dial'],
+  effects,
   connectTimeout,
 ]
 
-const moving = (state: State, effects: readonly Effect[], { connectTimeout }: Rules): Step => [
-  { ...state, state: 'open', phase: 'moving' },
+const waiting = (state: State, effects: readonly Effect[], retryIn: number): Step => [
+  { ...state, state: 'waiting', retryIn },
   effects,
-  connectTimeout,
+  retryIn,
 ]
 
 const ended = (state: State): Step => [
@@ -166,28 +165,16 @@ const ended = (state: State): Step => [
   ['down', 'drop'],
 ]
 
-const failure = ({ attempt }: State, { code, reason }: Loss) => ({
-  attempt: attempt + 1,
-  retryIn: undefined,
-  closed: { code, reason },
-})
-
-function lost(state: State, loss: Lost, phase: Phase | undefined, rules: Rules): Step {
-  const { retry, roll, after = 0 } = loss
-  const next = failure(state, loss)
-  if (retry === 'never') {
-    return phase === 'moving'
-      ? [{ ...next, state: 'open', phase: 'stranded' }, ['down', 'drop', 'leave']]
-      : [{ ...next, state: 'closed', final: false }, ['down', 'drop']]
-  }
-  if (retry === 'now' && phase === 'stable') {
-    return [{ ...next, state: 'connecting' }, ['down', 'drop', 'dial'], rules.connectTimeout]
+function lost(state: State, { code, reason, retry, roll, after = 0 }: Lost, rules: Rules): Step {
+  if (state.state === 'closing') return ended(state)
+  if (state.state === 'idle' || state.state === 'closed') return [state]
+  const next = { ...state, attempt: state.attempt + 1, retryIn: undefined, closed: { code, reason } }
+  if (retry === 'never') return [{ ...next, state: 'closed', final: false }, ['down', 'drop']]
+  if (retry === 'now' && state.state === 'open' && state.stable) {
+    return connecting(next, ['down', 'drop', 'dial'], rules)
   }
   const told = after > 0 ? Math.min(after, MAX_AFTER_MS) : 0
   // As long again at random: those who were told the same must not come at the same time.
   const base = told ? Math.max(rules.base, told) : retry === 'slow' ? rules.base * SLOW : rules.base
-  const retryIn = told + delayOf({ base, max: rules.max }, state.attempt, roll)
-  return phase === 'moving'
-    ? [{ ...next, state: 'open', phase: 'stuck' }, ['down', 'drop'], retryIn]
-    : [{ ...next, state: 'waiting', retryIn }, ['down', 'drop'], retryIn]
+  return waiting(next, ['down', 'drop'], told + delayOf({ base, max: rules.max }, state.attempt, roll))
 }

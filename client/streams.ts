@@ -5,7 +5,7 @@ import type { Answer } from './channel.js'
 import type { Link } from './connection.js'
 import { failed, refused } from './errors.js'
 import type { Settings } from './settings.js'
-import { isClosed, whyClosed } from './state.js'
+import { whyUnsent } from './state.js'
 import type { PlainCode, Stream, StreamCall, StreamOptions } from './types.js'
 
 /** Items that may wait for their reader: the credit a stream starts with. It is given back in halves. */
@@ -13,17 +13,17 @@ const WINDOW = 16
 
 type Step = IteratorResult<unknown, unknown>
 
-/** What makes the contract's call `name`, a stream. `calls` are those it waits among. */
-export function createStreams(
+/** Makes the contract's call `name`, a stream; `calls` are those it waits among. */
+export type MakeStream = (
   link: Link,
-  { clock, codec, timeout: usual, report }: Settings,
+  settings: Settings,
   calls: Calls,
-): (name: string) => StreamCall<unknown, unknown, unknown> {
-  function open(
-    name: string,
-    taken: unknown,
-    { signal, timeout = usual }: StreamOptions,
-  ): Stream<unknown, unknown> {
+  name: string,
+) => StreamCall<unknown, unknown, unknown>
+
+/** What treats calls with items. A descriptor that has any brings it along: the clients of other contracts carry nothing of it. */
+export const stream: MakeStream = (link, { clock, codec, timeout: usual, report }, calls, name) => {
+  function open(taken: unknown, { signal, timeout = usual }: StreamOptions): Stream<unknown, unknown> {
     const alarm = createAlarm(clock)
     const patience = wholeMs(timeout)
     const items: unknown[] = []
@@ -116,6 +116,7 @@ export function createStreams(
 
     const self: Pending = {
       number: 0,
+      stream: true,
       entry: () => undefined,
       cancel,
       flush() {
@@ -133,11 +134,10 @@ export function createStreams(
         return true
       },
       down(state, untouched, channel) {
-        // In flight on another connection, or next on the one there is.
-        if (seq ? at !== channel : state.state === 'open') return
-        const inFlight = seq !== 0 && !untouched
+        if (seq && at !== channel) return
+        const code = seq && !untouched ? 'CONNECTION_LOST' : whyUnsent(state)
         seq = 0
-        give(inFlight ? 'CONNECTION_LOST' : isClosed(state) ? whyClosed(state) : 'OFFLINE')
+        if (code) give(code)
       },
     }
 
@@ -180,7 +180,5 @@ export function createStreams(
     }
   }
 
-  return (name) =>
-    (input, options = {}) =>
-      open(name, snapshot(codec, name, input), options)
+  return (input, options = {}) => open(snapshot(codec, name, input), options)
 }

@@ -1,4 +1,4 @@
-/** What a generated client hands to the runtime: the names of a contract and how each is treated. */
+/** What a generated client hands to the runtime: the names of a contract that it has to know, and how each is treated. */
 import type { Contract } from '../contract/contract.js'
 import { indent, literalKey, quote } from './text.js'
 
@@ -7,21 +7,15 @@ import { indent, literalKey, quote } from './text.js'
  * `constructor`, TypeScript would take Object's member for its contextual type and widen the delivery to string.
  */
 export function printDescriptor(contract: Contract): string {
-  const { calls = {}, events = {}, rooms = {} } = contract
+  const { calls = {}, rooms = {} } = contract
   return `const descriptor = ${record([
-    `name: ${quote(contract.name)}`,
     `version: ${quote(contract.version)}`,
     `hash: ${quote(contract.hash)}`,
     `calls: ${table(calls, (call) => [
       `delivery: ${quote(call.delivery ?? 'attempt')}`,
-      ...(call.item === undefined ? [] : ['stream: true']),
+      ...(call.item === undefined ? [] : ['stream']),
     ])}`,
-    `events: ${table(events, (event) => (event.ack === undefined ? [] : ['ack: true']))}`,
-    `rooms: ${table(rooms, (room) => [
-      `params: ${list(room.params.properties)}`,
-      `events: ${list(room.events)}`,
-      ...(room.presence === undefined ? [] : ['presence: true']),
-    ])}`,
+    `rooms: ${table(rooms, (room) => [`params: ${list(room.params.properties)}`])}`,
   ])} as const`
 }
 

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Contract } from '../contract/contract.js'
 import { ContractError } from '../contract/errors.js'
+import { carriesBytes } from '../contract/schemas.js'
 import type { Command, Io } from './commands.js'
 import { CliError } from './errors.js'
 import { loadContract } from './load.js'
@@ -133,6 +134,7 @@ async function write(
   io.out(
     `${out} written: ${contract.name} ${contract.version}, calls ${count(calls)}, events ${count(events)}, rooms ${count(rooms)}\n`,
   )
+  if (carriesBytes(contract)) io.out('It carries bytes, so its client needs msgpackr: npm install msgpackr\n')
   return 0
 }
 

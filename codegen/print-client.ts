@@ -45,7 +45,7 @@ const reserved = [
     'Symbol',
     'Uint8Array',
   ],
-  ...['WeakMap', 'WeakSet', 'createClient', 'descriptor', 'msgpack'],
+  ...['WeakMap', 'WeakSet', 'createClient', 'descriptor', 'msgpack', 'stream'],
 ]
 
 /** The text of a contract's client; the same contract gives the same text. Throws a ContractError where a $ref leads nowhere. */
@@ -146,15 +146,18 @@ function importLine(contract: Contract): string {
   )
   if (Object.keys(rooms).length > 0) kinds.push('Room')
   const used = [...new Set(['Client', 'ClientOptions', ...kinds])].sort()
-  const line = `import ${record([...used.map((name) => `type ${name}`), 'createClient'])} from 'ackord/client'`
+  const values = kinds.includes('StreamCall') ? ['createClient', 'stream'] : ['createClient']
+  const line = `import ${record([...used.map((name) => `type ${name}`), ...values])} from 'ackord/client'`
   return carriesBytes(contract) ? `${line}\nimport { msgpack } from 'ackord/client/msgpack'` : line
 }
 
 function factory(client: string, contract: Contract): string {
   const about = comment([contract.description ?? `A client of the contract. Making one does no I/O.`])
-  const options = carriesBytes(contract) ? '{ codec: msgpack, ...options }' : 'options'
+  const binary = carriesBytes(contract)
+  const choice = binary ? '  const codec = options?.codec ?? msgpack\n' : ''
+  const options = binary ? '{ ...options, codec }' : 'options'
   return `${about}export function create${client}(url: string, options?: ClientOptions): ${client} {
-  return createClient<${client}Calls, ${client}Events, ${client}Rooms>(descriptor, url, ${options})
+${choice}  return createClient<${client}Calls, ${client}Events, ${client}Rooms>(descriptor, url, ${options})
 }`
 }
 

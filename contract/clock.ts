@@ -24,13 +24,3 @@ export const systemClock: Clock = {
   setTimeout: (callback, ms) => set(callback, ms),
   clearTimeout: (timer) => clear(timer as unknown as number),
 }
-
-/** The machine's clock for a server: its sockets keep the process alive, its housekeeping does not. */
-export const serverClock: Clock = {
-  ...systemClock,
-  setTimeout(callback, ms) {
-    const timer: number | { unref?: () => unknown } = set(callback, ms)
-    if (typeof timer === 'object') timer.unref?.()
-    return timer
-  },
-}

@@ -1,8 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import type { Duplex } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { type Duplex, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FetchLike, WebSocketClass } from '../types.js'
 import { End, Pipe } from './pipe.js'
@@ -134,8 +133,7 @@ export async function createNetwork(app: NetworkApp, options: NetworkOptions = {
           })
           .on('error', reject)
           .on('response', (response) => {
-            const status = response.statusCode ?? 0
-            resolve({ status, json: async () => JSON.parse(await text(response)) })
+            resolve({ status: response.statusCode ?? 0, body: Readable.toWeb(response) })
           })
       }),
     async moveTo(next) {

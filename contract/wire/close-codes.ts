@@ -78,9 +78,6 @@ export const CLOSE = {
   },
 } as const satisfies Record<string, CloseCode>
 
-/** The name of a close code. */
-export type CloseName = keyof typeof CLOSE
-
 /** The hints of the table, and RFC 6455 § 7.4.1 for the codes that are in no table. */
 const NEVER = [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1015]
 const NOW = [4000, 4002, 4003, 4004]

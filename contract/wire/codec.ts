@@ -51,7 +51,8 @@ export const jsonCodec: Codec = {
  * `prototype`, as own keys: whoever merges such a value would change a prototype.
  */
 export function refuseUnsafe(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return
+  // Bytes are a scalar: their entries would be one for each byte.
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
   if (depth === 0) throw new RangeError('nested too deep')
   if (Array.isArray(value)) {
     for (const element of value) refuseUnsafe(element, depth - 1)

@@ -1,8 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { Failure } from '../../client/index.js'
+import type { Codec } from '../../contract/wire/codec.js'
 import { ERRORS } from '../../contract/wire/errors.js'
 import type { ClientFrame, WireOperation } from '../../contract/wire/frames.js'
+import { spoken } from './support/codec.js'
 import { type Harness, harness, settled, watch, welcome } from './support/harness.js'
 
 const HELLO = expect.arrayContaining([1])
@@ -191,7 +193,7 @@ describe('without a connection', () => {
     socket.end(4509)
     const call = watch(each[delivery](made))
     await settled()
-    expect(call).toEqual(rejected(delivery === 'attempt' ? 'OFFLINE' : 'CLOSED'))
+    expect(call).toEqual(rejected('CLOSED'))
     expect(made.client.connection.state).toBe('closed')
   })
 
@@ -213,6 +215,28 @@ describe('without a connection', () => {
 })
 
 describe('a volatile call', () => {
+  it('is written once, and dropped or not throws what cannot be sent', async () => {
+    let written = 0
+    const codec: Codec = {
+      ...spoken.codec,
+      encode(frame) {
+        written++
+        return spoken.codec.encode(frame)
+      },
+    }
+    const made = harness({ codec })
+    const cyclic: { self?: unknown } = {}
+    cyclic.self = cyclic
+    expect(() => made.client.calls.typing(cyclic)).toThrow(TypeError)
+    expect(() => made.client.calls.typing({ constructor: { prototype: 1 } })).toThrow(RangeError)
+    const socket = await made.open()
+    expect(() => made.client.calls.typing({ constructor: { prototype: 1 } })).toThrow(RangeError)
+    written = 0
+    made.client.calls.typing({ n: 1 })
+    expect(written).toBe(1)
+    expect(socket.of(2).map((frame) => frame[3])).toEqual([{ n: 1 }])
+  })
+
   it('does not count as one in flight', async () => {
     const made = harness()
     const socket = await made.open({ inFlight: 1 })

@@ -21,6 +21,16 @@ async function arrive(next: FakeSocket): Promise<void> {
   await settled()
 }
 
+/** What a stream gives, as it comes. */
+function readStream({ client }: Harness): { readonly items: unknown[] } {
+  const items: unknown[] = []
+  void (async () => {
+    for await (const item of client.calls.follow({})) items.push(item)
+    items.push('end')
+  })()
+  return { items }
+}
+
 describe('GOAWAY', () => {
   it('opens the next connection, then leaves the old one, and stays open all the time', async () => {
     const made = harness()
@@ -297,31 +307,53 @@ describe('a next connection that cannot be opened', () => {
     expect(made.sockets.length).toBe(3)
   })
 
-  it('leaves an ordinary loss when the old one ends first', async () => {
+  it('waits as it did when the old one ends first, which is then an ordinary loss', async () => {
     const made = harness()
     const { old, next } = await leaving(made)
-    const queued = watch(made.client.calls.list({}))
+    const [queued, attempted] = [watch(made.client.calls.list({})), watch(made.client.calls.get({}))]
     next.end(1006)
+    await settled()
+    expect(attempted.state).toBe('pending')
+    await made.clock.advance(100)
     old.end(1012, 'server restarts')
-    expect(made.client.connection.get()).toMatchObject({
-      ...{ state: 'waiting', attempt: 2, retryIn: 500, closed: { code: 1012, reason: 'server restarts' } },
-    })
-    await made.clock.advance(500)
+    await settled()
+    expect(made.client.connection.get()).toMatchObject({ state: 'waiting', attempt: 1, retryIn: 250 })
+    // There is no server now: what is not queued is told so.
+    expect(attempted).toMatchObject({ state: 'rejected', error: { code: 'OFFLINE' } })
+    await made.clock.advance(149)
+    expect(made.sockets.length).toBe(2)
+    await made.clock.advance(1)
     await arrive(made.socket)
     made.socket.receive([18, 1, 'answer'])
     await settled()
     expect(queued.value).toBe('answer')
   })
 
+  it("does not forget the server's word when the old one ends while it waits", async () => {
+    const refusal = { statusCode: 503, code: 'CLOSING', message: 'the server is closing', retryAfter: 60 }
+    const made = harness({ fetch: async () => new Response(JSON.stringify(refusal), { status: 503 }) })
+    const { old, next } = await leaving(made)
+    const told = made.clock.now()
+    next.end(1006)
+    await settled()
+    await made.clock.advance(1000)
+    old.end(1012, 'server restarts')
+    expect(made.client.connection.get()).toMatchObject({ state: 'waiting', closed: { code: 1013 } })
+    while (made.sockets.length === 2) await made.clock.advance(500)
+    expect(made.clock.now() - told).toBeGreaterThanOrEqual(60_000)
+  })
+
   it('goes on dialing when the old one ends meanwhile', async () => {
     const made = harness()
     const { old, next } = await leaving(made, () => void made.client.calls.list.result({}))
+    const attempted = watch(made.client.calls.get({}))
     old.end(1012, 'server restarts')
     expect(made.client.connection.get()).toMatchObject({ state: 'connecting', closed: { code: 1012 } })
     expect(next.closedBy).toBe(undefined)
     await arrive(next)
     expect(made.client.connection.state).toBe('open')
-    expect(next.of(2).map((frame) => frame[2])).toEqual(['list'])
+    expect(next.of(2).map((frame) => frame[2])).toEqual(['list', 'get'])
+    expect(attempted.state).toBe('pending')
     expect(made.sockets.length).toBe(2)
   })
 
@@ -335,28 +367,81 @@ describe('a next connection that cannot be opened', () => {
     expect(made.client.connection.state).toBe('open')
   })
 
-  it('lets calls in flight be answered where it was refused for good, and is then closed', async () => {
+  it('closes the client where it was refused for good; what is in flight on the old one is still answered', async () => {
     const made = harness()
     let list: ReturnType<typeof watch> | undefined
     const { old, next } = await leaving(made, () => {
       list = watch(made.client.calls.list({}))
     })
-    const late = watch(made.client.calls.list({}))
-    next.open()
+    const late = [watch(made.client.calls.list({})), watch(made.client.calls.get({}))]
     next.end(4506, 'token missing or refused')
-    await made.clock.advance(25_000)
-    expect(made.sockets.length).toBe(2)
-    expect(made.client.connection.state).toBe('open')
-    old.receive([18, 1, 'answer'])
-    await settled()
-    expect(list).toMatchObject({ state: 'resolved', value: 'answer' })
-    expect(late).toMatchObject({ state: 'rejected', error: { code: 'UNAUTHORIZED' } })
     expect(made.client.connection.get()).toMatchObject({
       state: 'closed',
       closed: { code: 4506, reason: 'token missing or refused' },
     })
+    late.push(watch(made.client.calls.list({})), watch(made.client.calls.get({})))
+    await settled()
+    const refused = { state: 'rejected', error: { code: 'UNAUTHORIZED' } }
+    expect(late).toMatchObject([refused, refused, refused, refused])
+    await made.clock.advance(25_000)
+    expect(made.sockets.length).toBe(2)
+    expect([list?.state, old.closedBy]).toEqual(['pending', undefined])
+    old.receive([18, 1, 'answer'])
+    await settled()
+    expect(list).toMatchObject({ state: 'resolved', value: 'answer' })
     expect(old.closedBy?.code).toBe(1000)
     expect(made.clock.pending).toBe(0)
+  })
+
+  it('may be refused for good and asked for afresh while the old one still answers', async () => {
+    const made = harness()
+    let list: ReturnType<typeof watch> | undefined
+    const { old, next } = await leaving(made, () => {
+      list = watch(made.client.calls.list({}))
+    })
+    next.end(4506, 'token missing or refused')
+    made.client.connection.connect()
+    expect(made.client.connection.state).toBe('connecting')
+    await settled()
+    await arrive(made.socket)
+    expect([made.client.connection.state, old.closedBy]).toEqual(['open', undefined])
+    old.receive([18, 1, 'answer'])
+    await settled()
+    expect(list?.value).toBe('answer')
+    expect(old.closedBy).toEqual(MOVED)
+  })
+
+  it('refused for good settles a call that the old one asks to repeat later', async () => {
+    const made = harness()
+    let list: ReturnType<typeof watch> | undefined
+    const { old, next } = await leaving(made, () => {
+      list = watch(made.client.calls.list({}))
+    })
+    next.end(4506, 'token missing or refused')
+    old.receive([19, 1, 'UNAVAILABLE', null, 500])
+    await settled()
+    expect(list).toMatchObject({ state: 'rejected', error: { code: 'UNAUTHORIZED' } })
+    expect(made.clock.pending).toBe(0)
+  })
+
+  it('that the server turned away takes its calls into the next attempt', async () => {
+    const made = harness()
+    const { next } = await leaving(made, () => void made.client.calls.get.result({}))
+    const stream = readStream(made)
+    const call = watch(made.client.calls.get({}))
+    await settled()
+    next.open()
+    expect(next.of(2).map((frame) => frame[2])).toEqual(['follow', 'get'])
+    next.end(1013, 'full')
+    await settled()
+    expect([call.state, stream.items]).toEqual(['pending', []])
+    await made.clock.advance(2500)
+    await arrive(made.socket)
+    expect(made.socket.of(2).map((frame) => frame[2])).toEqual(['follow', 'get'])
+    expect(made.socket.of(4)).toEqual([[4, 1, 16]])
+    made.socket.receive([20, 1, 'one'], [18, 1, null], [18, 2, 'answer'])
+    await settled()
+    expect([call.value, stream.items]).toEqual(['answer', ['one', 'end']])
   })
 
   it('ends for good where the application disconnects the old one', async () => {
@@ -407,6 +492,9 @@ describe('in the middle of a move', () => {
     await settled()
     expect(old.closedBy).toEqual(MOVED)
     expect(first).toMatchObject({ state: 'rejected', error: { code: 'CONNECTION_LOST' } })
+    const unsent = watch(made.client.calls.get({}))
+    await made.clock.advance(250)
+    expect([made.client.connection.state, unsent.state]).toEqual(['open', 'pending'])
     expect(made.sockets.length).toBe(3)
     const third = made.socket
     await arrive(third)
@@ -416,6 +504,37 @@ describe('in the middle of a move', () => {
     await settled()
     expect(second.value).toBe('answer')
     expect(made.client.connection.state).toBe('open')
+  })
+
+  it('GOAWAY right behind each WELCOME is followed no faster than the backoff', async () => {
+    const made = harness()
+    let { next } = await leaving(made)
+    const waits: number[] = []
+    for (let i = 0; i < 9; i++) {
+      next.open()
+      next.receive(welcome(), [...GOAWAY])
+      await settled()
+      const since = made.clock.now()
+      while (made.socket === next) await made.clock.advance(50)
+      waits.push(made.clock.now() - since)
+      next = made.socket
+    }
+    expect(made.client.connection.state).toBe('open')
+    expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
+  })
+
+  it('close() while the next connection waits to be tried again is closed at once', async () => {
+    const made = harness()
+    const calls: ReturnType<typeof watch>[] = []
+    const { old, next } = await leaving(made, () => void calls.push(watch(made.client.calls.get({}))))
+    next.end(1006)
+    calls.push(watch(made.client.calls.get({})))
+    made.client.close()
+    await settled()
+    expect(made.client.connection.state).toBe('closed')
+    expect(old.closedBy?.code).toBe(1000)
+    expect(calls).toMatchObject([{ error: { code: 'CONNECTION_LOST' } }, { error: { code: 'CLOSED' } }])
+    expect(made.clock.pending).toBe(0)
   })
 
   it('close() ends both connections, and what was in flight on either', async () => {

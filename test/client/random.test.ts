@@ -51,7 +51,7 @@ async function run(
     fetch: async () => {
       const statusCode = [401, 404, 426, 503][below(4)] ?? 0
       if (random() < 0.7) throw new TypeError('Failed to fetch')
-      return { status: statusCode, json: async () => ({ statusCode, message: '', retryAfter: below(5) }) }
+      return Response.json({ statusCode, message: '', retryAfter: below(5) }, { status: statusCode })
     },
   })
   const { client, clock } = made

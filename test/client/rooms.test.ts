@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { type Channel, createChannel } from '../../client/channel.js'
+import { createConnection, type Link } from '../../client/connection.js'
 import type { GapReason, Joined, JoinOptions, LeftReason, PublicationInfo, Room } from '../../client/index.js'
+import { createRooms } from '../../client/rooms.js'
+import { createSettings, type Settings } from '../../client/settings.js'
 import type { ServerFrame, WirePosition } from '../../contract/wire/frames.js'
-import { type ChannelEvents, type Harness, harness, settled, watch, welcome } from './support/harness.js'
+import {
+  type ChannelEvents,
+  FakeClock,
+  type Harness,
+  harness,
+  settled,
+  watch,
+  welcome,
+} from './support/harness.js'
 
 const at = (offset: number, epoch = 'e'): WirePosition => [epoch, offset, 100 + offset]
 const position = (offset: number, epoch = 'e') => ({ epoch, offset, tag: 100 + offset })
@@ -872,3 +884,59 @@ describe('a gap', () => {
     expect(socket.of(6).length).toBe(1)
   })
 })
+
+describe('JOINs that wait for room', () => {
+  it('are looked at up to the first that has none, and left alone once they are sent', () => {
+    let room = 3
+    let asked = 0
+    const { settings, link } = parts((frame) => {
+      asked++
+      if (room === 0) return 0
+      room--
+      return frame(asked)[1] as number
+    })
+    const rooms = createRooms(link, settings)
+    for (let i = 0; i < 1000; i++) rooms.find('channel', { channelId: String(i) }, {})
+    rooms.flush()
+    expect(asked).toBe(4)
+    rooms.flush()
+    expect(asked).toBe(5)
+    room = 1000
+    rooms.flush()
+    expect(asked).toBe(5 + 997)
+    rooms.flush()
+    expect(asked).toBe(5 + 997)
+  })
+
+  it('wait as the server said, also when the connection before that one ends', async () => {
+    const made = harness()
+    const room = made.client.rooms.channel({ channelId: 'a' })
+    const old = await made.open()
+    void room.join()
+    void made.client.calls.get.result({})
+    old.receive([22, 1, 'k', 0])
+    await made.clock.advance(10_000)
+    old.receive([28, 'restart', 4000])
+    await settled()
+    const next = made.socket
+    next.open()
+    next.receive(welcome(), [19, 1, 'UNAVAILABLE', null, 5000])
+    old.end(1012)
+    await made.clock.advance(4999)
+    expect(next.of(6).length).toBe(1)
+    await made.clock.advance(1)
+    expect(next.of(6).length).toBe(2)
+    next.receive([22, 2, 'k', 0])
+    expect(room.state).toBe('joined')
+  })
+})
+
+/** What rooms are made of, with a channel that only takes requests. */
+function parts(request: Channel['request']): { readonly link: Link; readonly settings: Settings } {
+  const settings = createSettings({ clock: new FakeClock() })
+  const channel = { ...createChannel(settings.codec), request }
+  const descriptor = { version: '1', hash: '', calls: {}, rooms: {} }
+  const none = { event() {}, room() {}, flush() {}, down() {} }
+  const connection = createConnection(descriptor, 'ws://test', settings, none)
+  return { settings, link: { ...connection, channel } }
+}

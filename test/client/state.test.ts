@@ -19,11 +19,8 @@ const picture = { attempt: 2, retryIn: undefined, closed }
 const states = {
   idle: IDLE,
   connecting: { ...picture, state: 'connecting' },
-  open: { ...picture, state: 'open', phase: 'fresh' },
-  stable: { ...picture, attempt: 0, state: 'open', phase: 'stable' },
-  moving: { ...picture, state: 'open', phase: 'moving' },
-  stuck: { ...picture, state: 'open', phase: 'stuck' },
-  stranded: { ...picture, state: 'open', phase: 'stranded' },
+  open: { ...picture, state: 'open', stable: false },
+  stable: { ...picture, attempt: 0, state: 'open', stable: true },
   waiting: { ...picture, state: 'waiting', retryIn: 700 },
   closing: { ...picture, state: 'closing' },
   fatal: { ...picture, attempt: 0, state: 'closed', final: false },
@@ -47,7 +44,7 @@ const events = {
   lostBackoff: lost('backoff'),
   lostSlow: lost('slow'),
   lostNever: lost('never'),
-  goaway: { type: 'goaway' },
+  goaway: { type: 'goaway', roll: 0.5, age: 900 },
   left: lost('now', 'left'),
   leftNever: lost('never', 'left'),
   fenced: { type: 'left', code: 4505, reason: 'fenced', retry: 'never', roll: 0.5 },
@@ -70,13 +67,19 @@ const table: Record<keyof typeof states, Record<keyof typeof events, string>> = 
     },
   },
   connecting: {
-    ...{ need: '-', online: '-', connect: '-', welcome: 'fresh: +10000', timer: 'waiting: down drop +1000' },
+    ...{
+      need: '-',
+      online: '-',
+      connect: '-',
+      welcome: 'fresh: leave +10000',
+      timer: 'waiting: down drop +1000',
+    },
     lostNow: 'waiting: down drop +1000',
     lostBackoff: 'waiting: down drop +1000',
     lostSlow: 'waiting: down drop +10000',
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
-    ...older,
+    ...{ goaway: '-', left: 'connecting:', leftNever: 'closed: down drop', fenced: '-' },
   },
   open: {
     ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'stable:' },
@@ -86,41 +89,17 @@ const table: Record<keyof typeof states, Record<keyof typeof events, string>> = 
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
     ...older,
-    goaway: 'moving: move dial +10000',
+    goaway: 'waiting: move +100',
   },
   stable: {
-    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: '-' },
+    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'stable:' },
     lostNow: 'connecting: down drop dial +10000',
     lostBackoff: 'waiting: down drop +250',
     lostSlow: 'waiting: down drop +2500',
     lostNever: 'closed: down drop',
     close: 'closing: down hangUp +2000',
     ...older,
-    goaway: 'moving: move dial +10000',
-  },
-  moving: {
-    ...{ need: '-', online: '-', connect: '-', goaway: '-', close: 'closing: down hangUp +2000' },
-    welcome: 'fresh: leave +10000',
-    timer: 'stuck: down drop +1000',
-    lostNow: 'stuck: down drop +1000',
-    lostBackoff: 'stuck: down drop +1000',
-    lostSlow: 'stuck: down drop +10000',
-    lostNever: 'stranded: down drop leave',
-    left: 'connecting: +10000',
-    leftNever: 'closed: down drop',
-    fenced: 'connecting: +10000',
-  },
-  stuck: {
-    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: 'moving: dial +10000', goaway: '-' },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closing: down hangUp +2000' },
-    left: 'waiting: down drop +1000',
-    leftNever: 'closed: down drop',
-    fenced: 'waiting: down drop +1000',
-  },
-  stranded: {
-    ...{ need: '-', online: '-', connect: '-', welcome: '-', timer: '-', goaway: '-' },
-    ...{ lostNow: '-', lostBackoff: '-', lostSlow: '-', lostNever: '-', close: 'closing: down hangUp +2000' },
-    ...{ left: 'closed: down drop', leftNever: 'closed: down drop', fenced: 'closed: down drop' },
+    goaway: 'connecting: move dial +10000',
   },
   waiting: {
     ...{ need: '-', online: dial, connect: dial, welcome: '-', timer: dial },
@@ -130,7 +109,7 @@ const table: Record<keyof typeof states, Record<keyof typeof events, string>> = 
       lostSlow: '-',
       lostNever: '-',
       close: 'closed final: down drop',
-      ...older,
+      ...{ ...older, leftNever: 'closed: down drop' },
     },
   },
   closing: {
@@ -164,7 +143,7 @@ function outcome(state: State, event: Event): string {
   if (next === state) return effects.length === 0 && timer === undefined ? '-' : 'effects without a change'
   const flag = next.state === 'closed' && next.final ? ' final' : ''
   const parts = [
-    `${next.state === 'open' ? next.phase : next.state}${flag}:`,
+    `${next.state === 'open' ? (next.stable ? 'stable' : 'fresh') : next.state}${flag}:`,
     ...effects,
     ...(timer === undefined ? [] : [`+${timer}`]),
   ]
@@ -249,7 +228,7 @@ describe('transition', () => {
           continue
         }
         state = next
-        timer = ms !== undefined
+        timer = ms !== undefined || (timer && next.state === before.state)
         for (const effect of effects) {
           if (effect === 'dial') {
             expect(newer, 'a dial over a line that lives').toBe(false)
@@ -257,26 +236,30 @@ describe('transition', () => {
           }
           if (effect === 'drop') newer = false
           if (effect === 'move') [older, newer] = [true, false]
-          if (effect === 'down' && (state.state === 'closed' || state.state === 'closing')) older = false
         }
-        seen.add(state.state === 'open' ? state.phase : state.state)
-        const phase = state.state === 'open' ? state.phase : undefined
-        const dialing = state.state === 'connecting' || phase === 'moving'
-        if (dialing || phase === 'fresh' || phase === 'stable') expect(newer).toBe(true)
-        if (state.state === 'waiting') expect(newer).toBe(false)
-        if (state.state === 'closed') expect([newer, older]).toEqual([false, false])
+        const stable = state.state === 'open' && state.stable
+        seen.add(stable ? 'stable' : state.state)
+        if (state.state === 'connecting' || state.state === 'open') expect(newer).toBe(true)
+        if (state.state === 'waiting' || state.state === 'closed') expect(newer).toBe(false)
         // Every state that nothing from outside need ever end has a timer.
-        if (dialing || phase === 'fresh' || phase === 'stuck') expect(timer).toBe(true)
-        if (state.state === 'waiting' || state.state === 'closing') expect(timer).toBe(true)
-        if (phase === 'moving' || phase === 'stuck' || phase === 'stranded') expect(older).toBe(true)
+        expect(timer).toBe(!stable && state.state !== 'closed')
         expect(state.retryIn !== undefined).toBe(state.state === 'waiting')
         if (before.state === 'closing' || (before.state === 'closed' && before.final)) closed++
         if (closed > 0) expect(state.state).toBe('closed')
       }
     }
-    expect([...seen].sort()).toEqual(
-      ['closed', 'closing', 'connecting', 'fresh', 'moving', 'stable', 'stranded', 'stuck', 'waiting'].sort(),
-    )
+    expect([...seen].sort()).toEqual(['closed', 'closing', 'connecting', 'open', 'stable', 'waiting'])
+  })
+
+  it('waits where it is asked to leave as soon as it has come, and longer each time', () => {
+    const fresh: State = { ...states.open, attempt: 0 }
+    expect(transition(fresh, { type: 'goaway', roll: 0.5, age: 250 }, rules)).toEqual([
+      { ...fresh, state: 'connecting' },
+      ['move', 'dial'],
+      10_000,
+    ])
+    const [first] = transition(fresh, { type: 'goaway', roll: 0.5, age: 0 }, rules)
+    expect(first).toMatchObject({ state: 'waiting', attempt: 1, retryIn: 250 })
   })
 
   it('takes the time-out of an attempt for a failed one', () => {

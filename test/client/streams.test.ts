@@ -54,6 +54,19 @@ describe('reading', () => {
     expect(read.value).toEqual([1, 'end'])
   })
 
+  it('does not wait behind calls that have no room', async () => {
+    const { client, open } = harness()
+    const socket = await open({ inFlight: 1 })
+    void client.calls.list.result(1)
+    void client.calls.list.result(2)
+    void readAll(client.calls.follow(null))
+    await settled()
+    void client.calls.list.result(3)
+    expect(sent(socket).map((frame) => frame[2])).toEqual(['list', 'follow', 16])
+    socket.receive([18, 1, null])
+    expect(socket.of(2).map((frame) => frame[3])).toEqual([1, null, 2])
+  })
+
   it('has the ack as the value of its end, which comes once', async () => {
     const { client, open } = harness()
     const socket = await open()

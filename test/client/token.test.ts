@@ -122,7 +122,8 @@ describe('a fresh token', () => {
     made.client.connection.connect()
     await made.clock.advance(60_000)
     expect(made.client.connection.get().attempt).toBeGreaterThan(5)
-    expect(made.client.connection.get().closed?.reason).toBe('Error: no session')
+    // What the application says of its own failure is for `onError`.
+    expect(made.client.connection.get().closed).toEqual({ code: 1006, reason: 'token() failed' })
     expect(made.errors).toEqual([new Error('no session')])
     fail = false
     await made.clock.advance(30_000)
@@ -131,6 +132,15 @@ describe('a fresh token', () => {
     made.socket.end(1006)
     await made.clock.advance(60_000)
     expect(made.errors.length).toBe(2)
+  })
+
+  it('that fails with what cannot be a text counts as any other failure', async () => {
+    const odd: unknown = Object.create(null)
+    const made = harness({ token: () => Promise.reject(odd) })
+    made.client.connection.connect()
+    await settled()
+    expect(made.client.connection.get()).toMatchObject({ state: 'waiting', retryIn: 250 })
+    expect(made.errors).toEqual([odd])
   })
 
   it('of another user closes the connection with a code the application can see', async () => {
@@ -146,6 +156,7 @@ describe('a fresh token', () => {
     let asked = 0
     const made = harness({ token: () => `token ${++asked}` })
     const old = await made.open()
+    await made.clock.advance(10_000)
     void made.client.calls.get.result({})
     old.receive([28, 'restart', 4000])
     await settled()

@@ -13,7 +13,7 @@ function answering(status: number, body: unknown): FetchLike & { readonly asked:
   const asked: Asked[] = []
   const fetch: FetchLike = async (...args) => {
     asked.push(args)
-    return { status, json: async () => body }
+    return new Response(JSON.stringify(body), { status })
   }
   return Object.assign(fetch, { asked })
 }
@@ -76,11 +76,13 @@ describe('an attempt whose socket never opened', () => {
   })
 
   it.each([
-    ['a status of no table', async () => ({ status: 418, json: async () => ({ statusCode: 418 }) })],
-    ['a page', async () => ({ status: 503, json: async () => Promise.reject(new SyntaxError('<html>')) })],
-    ['JSON of somebody else', async () => ({ status: 401, json: async () => ({ error: 'login' }) })],
-    ['JSON that is no object', async () => ({ status: 401, json: async () => null })],
-    ['a login page that redirects ended at', async () => ({ status: 200, json: async () => ({}) })],
+    ['a status of no table', async () => Response.json({ statusCode: 418, message: '' }, { status: 418 })],
+    ['a page', async () => new Response('<html>', { status: 503 })],
+    ['JSON of somebody else', async () => Response.json({ error: 'login' }, { status: 401 })],
+    ['JSON that is no object', async () => Response.json(null, { status: 401 })],
+    ['a login page that redirects ended at', async () => Response.json({})],
+    ['a verdict without a text', async () => Response.json({ statusCode: 401 }, { status: 401 })],
+    ['without a body', async () => ({ status: 401, body: null })],
     ['nothing: offline, or hidden by the browser', () => Promise.reject(new TypeError('Failed to fetch'))],
     [
       'a fetch that throws',
@@ -98,6 +100,22 @@ describe('an attempt whose socket never opened', () => {
       expect(made.errors).toEqual([])
     },
   )
+
+  it('reads no more of an answer than a verdict may have', async () => {
+    let read = 0
+    const part = new Uint8Array(1000).fill(0x20)
+    const next = async () => {
+      read++
+      return { done: false, value: part }
+    }
+    const made = await turnedAway(async () => ({
+      status: 503,
+      body: { getReader: () => ({ read: next }) },
+    }))
+    await settled()
+    expect(made.client.connection.get()).toMatchObject({ state: 'waiting', closed: { code: 1006 } })
+    expect(read).toBe(17)
+  })
 
   it('shows no more than a line of what it was told', async () => {
     const made = await turnedAway(answering(401, { statusCode: 401, message: 'x'.repeat(5000) }))
@@ -144,7 +162,7 @@ describe('an attempt whose socket never opened', () => {
 
   it('hears no answer after close()', async () => {
     let signal: AbortSignal | undefined
-    let answer = (_: { status: number; json(): Promise<unknown> }): void => {}
+    let answer = (_: Response): void => {}
     const made = await turnedAway((_, init) => {
       signal = init.signal
       return new Promise((resolve) => (answer = resolve))
@@ -152,7 +170,7 @@ describe('an attempt whose socket never opened', () => {
     made.client.close()
     expect(signal?.aborted).toBe(true)
     expect(made.client.connection.get()).toMatchObject({ state: 'closed', closed: { code: 1000 } })
-    answer({ status: 503, json: async () => verdict(503, 'FULL', { retryAfter: 1 })[1] })
+    answer(Response.json(verdict(503, 'FULL', { retryAfter: 1 })[1], { status: 503 }))
     await made.clock.advance(60_000)
     expect(made.client.connection.get()).toMatchObject({ state: 'closed', closed: { code: 1000 } })
     expect(made.sockets.length).toBe(1)

@@ -107,6 +107,16 @@ describe('ackord generate', () => {
     expect(second).toEqual({ code: 0, stdout: 'src/api/notes.client.ts is up to date\n', stderr: '' })
   })
 
+  it('says what the client of a contract with bytes needs', async () => {
+    await write('contract.ts', contract.replace('Type.String()', 'Type.Uint8Array()'))
+    expect(await ackord('generate', 'contract.ts', '--out', 'client.ts')).toEqual({
+      code: 0,
+      stdout:
+        'client.ts written: notes 1.0.0, calls 1, events 0, rooms 0\nIt carries bytes, so its client needs msgpackr: npm install msgpackr\n',
+      stderr: '',
+    })
+  })
+
   it('checks, and writes nothing', async () => {
     const check = () => ackord('generate', 'contract.ts', '--out', 'my client.ts', '--check')
     const advice = "Run: npx ackord generate contract.ts --out 'my client.ts'\n"

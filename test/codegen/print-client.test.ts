@@ -39,10 +39,11 @@ describe('a generated client', () => {
   it.each(Object.entries({ ...contracts, many }))(
     'of %s hands the names of the contract to the runtime as they are',
     async (_, contract) => {
-      const stub = 'data:text/javascript,export const createClient = (...given) => given'
-      const codec = 'data:text/javascript,export const msgpack = "in binary"'
+      const stub =
+        'data:text/javascript,export const createClient = (...given) => given; export const stream = "with items"'
+      const binary = 'data:text/javascript,export const msgpack = "in binary"'
       const text = printClient(contract)
-        .replace('ackord/client/msgpack', codec)
+        .replace('ackord/client/msgpack', binary)
         .replace('ackord/client', stub)
       const script = ts.transpile(text, { target: ts.ScriptTarget.ES2022 })
       const module: object = await import(`data:text/javascript,${encodeURIComponent(script)}`)
@@ -50,26 +51,25 @@ describe('a generated client', () => {
       expect(others).toEqual([])
       expect(name).toMatch(/^create[A-Z]/)
 
-      const { name: named, version, hash, calls = {}, events = {}, rooms = {} }: Contract = contract
+      const { version, hash, calls = {}, rooms = {} }: Contract = contract
       const mapped = <T, U>(map: Readonly<Record<string, T>>, change: (value: T) => U) =>
         Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]))
+      const codec = text.includes('in binary') && { codec: 'in binary' }
       expect(create('wss://example.com', { timeout: 1 })).toEqual([
         {
-          ...{ name: named, version, hash },
+          ...{ version, hash },
           calls: mapped(calls, ({ delivery = 'attempt', item }) => ({
             delivery,
-            ...(item && { stream: true }),
+            ...(item && { stream: 'with items' }),
           })),
-          events: mapped(events, ({ ack }) => (ack ? { ack: true } : {})),
-          rooms: mapped(rooms, ({ params, events: inside, presence }) => ({
-            params: Object.keys(params.properties),
-            events: Object.keys(inside),
-            ...(presence && { presence: true }),
-          })),
+          rooms: mapped(rooms, ({ params }) => ({ params: Object.keys(params.properties) })),
         },
         'wss://example.com',
-        { ...(text.includes('in binary') && { codec: 'in binary' }), timeout: 1 },
+        { ...codec, timeout: 1 },
       ])
+      // A wrapper that hands on what it was not given means the default.
+      expect(create('wss://example.com', { codec: undefined })[2]).toEqual({ codec: undefined, ...codec })
+      expect(create('wss://example.com', { codec: 'mine' })[2]).toEqual({ codec: 'mine' })
     },
   )
 

@@ -47,7 +47,6 @@ interface ChatRooms {
 type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 
 const descriptor = {
-  name: 'chat',
   version: '1.0.0',
   hash: '0123456789abcdef',
   calls: {
@@ -55,8 +54,7 @@ const descriptor = {
     typing: { delivery: 'volatile' },
     ping: { delivery: 'attempt' },
   },
-  events: { 'order.offered': { ack: true }, mention: {} },
-  rooms: { channel: { params: ['channelId'], events: ['posted'] } },
+  rooms: { channel: { params: ['channelId'] } },
 } satisfies Descriptor
 
 const chat: Chat = createClient<ChatCalls, ChatEvents, ChatRooms>(descriptor, 'wss://x', {

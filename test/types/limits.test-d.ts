@@ -56,11 +56,12 @@ app.ackordGateway.addHook('onAnswer', ({ call, code, ms }) => {
 })
 app.ackordGateway.addHook('onRefuse', ({ mount, ip, status, code }) => {
   expectType<string>(mount.path)
-  expectType<string>(ip)
+  expectType<string | undefined>(ip)
   expectType<number>(status)
   expectType<string>(code)
 })
-app.ackordGateway.addHook('onBackpressure', (connection, what) => {
+app.ackordGateway.addHook('onBackpressure', (connection, what, count) => {
   expectType<string>(connection.id)
   expectType<'dropped' | 'closed' | 'paused' | 'overloaded'>(what)
+  expectType<number>(count)
 })

@@ -7,6 +7,7 @@ import {
   type Result,
   type Stream,
   type StreamCall,
+  stream,
 } from '../../dist/client/index.js'
 import { call, defineContract, Type } from '../../dist/contract/index.js'
 import { namespace } from '../../dist/plugins/index.js'
@@ -94,14 +95,12 @@ interface FilesCalls {
   readonly follow: StreamCall<null, string, void>
 }
 const descriptor = {
-  name: 'files',
   version: '1.0.0',
   hash: '0123456789abcdef',
   calls: {
-    import: { delivery: 'attempt', stream: true },
-    follow: { delivery: 'attempt', stream: true },
+    import: { delivery: 'attempt', stream },
+    follow: { delivery: 'attempt', stream },
   },
-  events: {},
   rooms: {},
 } as const
 const files: Client<FilesCalls, object, object> = createClient<FilesCalls, object, object>(

@@ -243,6 +243,19 @@ describe('depth', () => {
     expect(closes(call(`[${'[],'.repeat(10_000)}0]`))).toBeUndefined()
   })
 
+  it('does not look into bytes, however many', () => {
+    let looked = 0
+    const bytes = new Proxy(new Uint8Array(3), {
+      ownKeys(target) {
+        looked++
+        return Reflect.ownKeys(target)
+      },
+    })
+    refuseUnsafe([{ prototype: 0, bytes }], MAX_DEPTH)
+    expect(looked).toBe(0)
+    expect(() => refuseUnsafe([new Uint8Array(3)], 1)).not.toThrow()
+  })
+
   it('of a value alone is counted the same', () => {
     expect(() => refuseUnsafe(JSON.parse(nested(3)), 3)).not.toThrow()
     expect(() => refuseUnsafe(JSON.parse(nested(4)), 3)).toThrow(RangeError)

@@ -98,7 +98,6 @@ export interface ChatRooms {
 export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 
 const descriptor = {
-  name: 'chat',
   version: '1.0.0',
   hash: 'ced1c7dc50be9dd0',
   calls: {
@@ -107,9 +106,8 @@ const descriptor = {
     'topic.set': { delivery: 'attempt' },
     typing: { delivery: 'volatile' },
   },
-  events: {},
   rooms: {
-    channel: { params: ['channelId'], events: ['posted', 'topic', 'typing'] },
+    channel: { params: ['channelId'] },
   },
 } as const
 

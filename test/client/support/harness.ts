@@ -6,6 +6,7 @@ import {
   type Descriptor,
   type Room,
   type StreamCall,
+  stream,
   type VolatileCall,
 } from '../../../client/index.js'
 import type { ServerFrame } from '../../../contract/wire/frames.js'
@@ -45,7 +46,6 @@ export interface TestRooms {
 export type TestClient = Client<TestCalls, TestEvents, TestRooms>
 
 export const descriptor: Descriptor = {
-  name: 'test',
   version: '1.2.3',
   hash: '0123456789abcdef',
   calls: {
@@ -53,16 +53,15 @@ export const descriptor: Descriptor = {
     list: { delivery: 'repeat' },
     'message.send': { delivery: 'once' },
     typing: { delivery: 'volatile' },
-    follow: { delivery: 'attempt', stream: true },
+    follow: { delivery: 'attempt', stream },
     constructor: { delivery: 'attempt' as const },
     toString: { delivery: 'attempt' as const },
     'a-b': { delivery: 'attempt' },
     'on.class': { delivery: 'attempt' },
   },
-  events: { 'order.offered': { ack: true }, news: {} },
   rooms: {
-    channel: { params: ['channelId', 'side'], events: ['posted', 'typing'] },
-    lobby: { params: [], events: ['posted', 'typing'] },
+    channel: { params: ['channelId', 'side'] },
+    lobby: { params: [] },
   },
 }
 

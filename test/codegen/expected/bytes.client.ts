@@ -6,6 +6,7 @@ import {
   type Room,
   type StreamCall,
   createClient,
+  stream,
 } from 'ackord/client'
 import { msgpack } from 'ackord/client/msgpack'
 
@@ -55,22 +56,19 @@ export interface FilesRooms {
 export type Files = Client<FilesCalls, FilesEvents, FilesRooms>
 
 const descriptor = {
-  name: 'files',
   version: '1.0.0',
   hash: '5f3b8df632b69fd5',
   calls: {
     put: { delivery: 'attempt' },
-    read: { delivery: 'attempt', stream: true },
-  },
-  events: {
-    sign: { ack: true },
+    read: { delivery: 'attempt', stream },
   },
   rooms: {
-    folder: { params: ['id'], events: ['added'] },
+    folder: { params: ['id'] },
   },
 } as const
 
 /** A client of the contract. Making one does no I/O. */
 export function createFiles(url: string, options?: ClientOptions): Files {
-  return createClient<FilesCalls, FilesEvents, FilesRooms>(descriptor, url, { codec: msgpack, ...options })
+  const codec = options?.codec ?? msgpack
+  return createClient<FilesCalls, FilesEvents, FilesRooms>(descriptor, url, { ...options, codec })
 }

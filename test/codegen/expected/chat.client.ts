@@ -7,6 +7,7 @@ import {
   type StreamCall,
   type VolatileCall,
   createClient,
+  stream,
 } from 'ackord/client'
 
 /** What somebody said in a channel. */
@@ -106,7 +107,6 @@ export interface ChatRooms {
 export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 
 const descriptor = {
-  name: 'chat',
   version: '1.0.0',
   hash: 'f77334b4f085df48',
   calls: {
@@ -114,14 +114,10 @@ const descriptor = {
     'message.list': { delivery: 'repeat' },
     typing: { delivery: 'volatile' },
     leave: { delivery: 'attempt' },
-    export: { delivery: 'attempt', stream: true },
-  },
-  events: {
-    'order.offered': { ack: true },
-    mention: {},
+    export: { delivery: 'attempt', stream },
   },
   rooms: {
-    channel: { params: ['channelId'], events: ['posted', 'typing', 'price'], presence: true },
+    channel: { params: ['channelId'] },
   },
 } as const
 

@@ -14,11 +14,9 @@ export type EmptyRooms = Record<never, never>
 export type Empty = Client<EmptyCalls, EmptyEvents, EmptyRooms>
 
 const descriptor = {
-  name: 'empty',
   version: '0.0.0',
   hash: '8ca27ed8a670d252',
   calls: {},
-  events: {},
   rooms: {},
 } as const
 

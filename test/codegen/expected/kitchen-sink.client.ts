@@ -7,6 +7,7 @@ import {
   type StreamCall,
   type VolatileCall,
   createClient,
+  stream,
 } from 'ackord/client'
 
 /** A place. */
@@ -216,7 +217,6 @@ export interface KitchenSinkRooms {
 export type KitchenSink = Client<KitchenSinkCalls, KitchenSinkEvents, KitchenSinkRooms>
 
 const descriptor = {
-  name: 'kitchen-sink',
   version: '2.1.0-beta.1',
   hash: 'a8ee22203c66b5d3',
   calls: {
@@ -225,16 +225,12 @@ const descriptor = {
     'tree.get': { delivery: 'repeat' },
     'tree.all': { delivery: 'attempt' },
     'deep.down.below.it': { delivery: 'attempt' },
-    'deep.down.follow': { delivery: 'attempt', stream: true },
+    'deep.down.follow': { delivery: 'attempt', stream },
     'deep.down.move': { delivery: 'volatile' },
   },
-  events: {
-    tick: {},
-    'json.changed': { ack: true },
-  },
   rooms: {
-    board: { params: ['id', 'page', 'side'], events: ['moved'] },
-    'team.silent': { params: [], events: [] },
+    board: { params: ['id', 'page', 'side'] },
+    'team.silent': { params: [] },
   },
 } as const
 

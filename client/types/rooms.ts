@@ -1,0 +1,96 @@
+/** Rooms and events of a generated client. */
+import type { GapReason } from '../../contract/wire/gaps.js'
+import type { CallFailure } from './calls.js'
+
+/** A place in a room's log; store it with your own state and hand it to `join({ since })`. */
+export interface Position {
+  readonly epoch: string
+  readonly offset: number
+  readonly tag: number
+}
+
+/** What comes with a room's event. */
+export interface PublicationInfo {
+  /** Where it stands in the log; `undefined` for events that are not recoverable. */
+  readonly position: Position | undefined
+  /** Whether it was replayed on joining rather than received live. */
+  readonly recovered: boolean
+}
+
+/** Why a membership ended. `refused`: a join again after a reconnect was refused. */
+export type LeftReason = 'left' | 'evicted' | 'revoked' | 'closed' | 'refused'
+
+/** What `join` resolves to. */
+export type Joined =
+  | {
+      readonly ok: true
+      readonly position: Position | undefined
+      /** How many events are replayed. */
+      readonly recovered: number
+      readonly gap: GapReason | undefined
+    }
+  | { readonly ok: false; readonly error: CallFailure<Record<never, never>> }
+
+/** Options of `join`. */
+export interface JoinOptions {
+  /** Continue after this position. */
+  readonly since?: Position
+  /** Or start with this many of the newest recoverable events. */
+  readonly last?: number
+}
+
+/** Where a room handle stands. `joining` also while a membership waits for the next connection. */
+export type RoomState = 'out' | 'joining' | 'joined'
+
+/** The events of a room or a contract: payload, and the ack where the server asks for one. */
+export type EventMap = Readonly<Record<string, { readonly payload: unknown; readonly ack?: unknown }>>
+
+/**
+ * A handle on a room. Making one does no I/O; membership is shared and counted by handle. A handle hears what comes while it
+ * holds the membership itself. One that joins a room in which another handle is already gets no replay of its own.
+ */
+export interface Room<E extends object> {
+  /** Listens; returns what stops listening. */
+  on<N extends keyof E & string>(
+    name: N,
+    listener: (payload: PayloadIn<E, N>, info: PublicationInfo) => void,
+  ): () => void
+  /**
+   * Told before anything else when events may be missing. Publications wait until the promises of all listeners have
+   * settled: 1,000 of them; beyond, they are dropped and the gap is told again as `tooMany`.
+   */
+  onGap(listener: (reason: GapReason) => void | Promise<void>): () => void
+  /** Told when the membership ended from the other side. Not by `leave` or `close`. */
+  onLeft(listener: (reason: LeftReason) => void): () => void
+  /**
+   * Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer.
+   * `options` count where no other handle is in. Settles with the answer, or `TIMEOUT`, `CANCELLED` by `leave`, or why the
+   * connection ended for good (`CLOSED`, `UNAUTHORIZED`, `FORBIDDEN`, `UPGRADE_REQUIRED`); while there is no connection it waits for one. Never rejects; throws a TypeError for a `since` that is no position and a `last` that is
+   * no integer of 0 or more.
+   */
+  join(options?: JoinOptions): Promise<Joined>
+  /** Ends this handle's membership; the room is left with its last handle. Harmless without a join. */
+  leave(): void
+  readonly state: RoomState
+  /** Told after `state` has changed, once for all changes of a turn. */
+  subscribe(listener: () => void): () => void
+}
+
+/** What an event carries. */
+export type PayloadIn<E, N extends keyof E> = E[N] extends { readonly payload: infer P } ? P : never
+type AckIn<E, N extends keyof E> = E[N] extends { readonly ack: infer A } ? A : never
+type Asked<E> = { [N in keyof E & string]: E[N] extends { readonly ack: unknown } ? N : never }[keyof E &
+  string]
+
+/** Events outside rooms. */
+export interface Events<E extends object> {
+  /** Listens; returns what stops listening. A listener that throws is told to `onError`; the others are told all the same. */
+  on<N extends keyof E & string>(name: N, listener: (payload: PayloadIn<E, N>) => void): () => void
+  /** Answers what the server asks. One handler a name: a second one throws. A throw of the handler reaches the server as `failed`. */
+  handle<N extends Asked<E>>(
+    name: N,
+    handler: (payload: PayloadIn<E, N>) => AckIn<E, N> | Promise<AckIn<E, N>>,
+  ): () => void
+}
+
+export type { GapReason }
