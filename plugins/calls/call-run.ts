@@ -46,7 +46,7 @@ export class CallRun extends Run {
     this.#running = false
     this.host.deadlines.delete(this)
     if (this.seq === 0) this.connection.slots.unanswered?.delete(this)
-    this.connection.finish()
+    this.connection.requests.finish()
   }
 }
 

@@ -25,16 +25,22 @@ export interface CompiledCall {
   readonly fail: (code: string, data: unknown) => never
 }
 
-/** Compiles every call. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN. */
+/** Compiles every call. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN, ACKORD_INVALID_HANDLER. */
 export function compileCalls(mount: Mount): ReadonlyMap<string, CompiledCall> {
   const definitions = Object.entries(mount.contract.calls ?? {})
-  const handlers = new Map(Object.entries((mount.definition.parts.calls ?? {}) as Record<string, unknown>))
+  const handlers = new Map(Object.entries((mount.part('calls') ?? {}) as Record<string, unknown>))
   const table = new Map<string, CompiledCall>()
   for (const [name, definition] of definitions) {
     const handler = handlers.get(name)
     if (typeof handler !== 'function') {
       throw new AckordError('ACKORD_HANDLER_MISSING', `calls[${JSON.stringify(name)}] of ${mount.path}`)
     }
+    const wrong = wrongKind(definition, handler.constructor.name)
+    if (wrong !== undefined)
+      throw new AckordError(
+        'ACKORD_INVALID_HANDLER',
+        `calls[${JSON.stringify(name)}] of ${mount.path}: ${wrong}`,
+      )
     table.set(name, compileCall(mount, name, definition, handler as AnyHandler))
     handlers.delete(name)
   }
@@ -42,6 +48,17 @@ export function compileCalls(mount: Mount): ReadonlyMap<string, CompiledCall> {
   if (unknown !== undefined)
     throw new AckordError('ACKORD_HANDLER_UNKNOWN', `calls[${JSON.stringify(unknown)}]`)
   return table
+}
+
+// What any other function returns is seen only when it runs: it may well be, or not be, an async generator.
+function wrongKind({ item }: CallDefinition, kind: string): string | undefined {
+  if (item === undefined)
+    return kind.endsWith('GeneratorFunction')
+      ? 'the contract has no `item` for it, return the ack'
+      : undefined
+  return kind === 'AsyncFunction' || kind === 'GeneratorFunction'
+    ? 'an async generator (`async function*`) makes the items of a stream'
+    : undefined
 }
 
 function compileCall(

@@ -1,4 +1,4 @@
-/** Deadlines of calls under way, with one timer. */
+/** Deadlines of calls and joins under way, with one timer. */
 import type { Clock, Timer } from '../../contract/clock.js'
 
 /** Something with a deadline on the clock. */
@@ -34,9 +34,10 @@ export class Deadlines {
   }
 
   readonly #look = (): void => {
-    this.#timer = undefined
     const now = this.#clock.now()
     for (const item of this.#items) if (item.due <= now) item.expire()
+    // Only now: what is added by one that expires would set a second timer, and each look from then on.
+    this.#timer = undefined
     if (this.#items.size > 0) this.#timer = this.#clock.setTimeout(this.#look, LOOK_MS)
   }
 }

@@ -37,7 +37,7 @@ export class Dispatcher implements RunHost {
     const patience = deadline ?? Number.POSITIVE_INFINITY
     if (call !== undefined && isStream(call)) {
       const run = new StreamRun(this, connection, seq, call, input, `${connection.id}.${seq}`, patience)
-      if (connection.beginStream(seq, run)) this.#start(run, patience)
+      if (connection.requests.beginStream(seq, run)) this.#start(run, patience)
       else this.#overloaded(run, seq)
       return
     }
@@ -45,9 +45,8 @@ export class Dispatcher implements RunHost {
     // No request waits under seq 0: what a volatile call comes to is never answered.
     const id = operation ? `${operation[0]}.${operation[1]}` : `${connection.id}.${seq}`
     const run = new CallRun(this, connection, volatile ? 0 : seq, call, input, id)
-    if (!(volatile ? connection.beginUnanswered() : connection.begin(seq, run)))
+    if (!(volatile ? connection.requests.beginUnanswered() : connection.requests.begin(seq, run)))
       this.#overloaded(run, volatile ? 0 : seq)
-    else if (call === undefined) run.reject(refuseCall('UNKNOWN_CALL'))
     else this.#start(run, patience)
   }
 
@@ -68,12 +67,12 @@ export class Dispatcher implements RunHost {
 
   /** Handles CANCEL. */
   readonly onCancel = (connection: Connection, [, seq]: FrameOf<'CANCEL'>): void => {
-    connection.request(seq)?.cancel()
+    connection.requests.get(seq)?.cancel()
   }
 
   /** Handles CREDIT. What is no stream, or no longer one, takes none: it may just have been answered. */
   readonly onCredit = (connection: Connection, [, seq, items]: FrameOf<'CREDIT'>): void => {
-    const request = connection.request(seq)
+    const request = connection.requests.get(seq)
     if (request instanceof StreamRun) request.grant(items)
   }
 
@@ -84,9 +83,8 @@ export class Dispatcher implements RunHost {
 
   /** Tells the hooks how a call ended; `since` is from `now`. */
   answered(call: CallInfo, code: string, since: number): void {
-    for (const hook of this.#onAnswer) {
-      this.#mount.tell('onAnswer', () => hook({ call, code, ms: this.#mount.clock.now() - since }))
-    }
+    if (this.#onAnswer.length === 0) return
+    this.#mount.tell('onAnswer', this.#onAnswer, { call, code, ms: this.#mount.clock.now() - since })
   }
 }
 

@@ -36,7 +36,8 @@ export function eventsOf(mount: Mount): Events {
 
 export type { Answer, Answered, AskOptions, AskRound } from './asks.js'
 export type { Context } from './context.js'
-export { CallError, failureText, isPlain, refuseCall } from './errors.js'
+export { Deadlines, type Due } from './deadlines.js'
+export { CallError, failureText, refuseCall } from './errors.js'
 export type { Events } from './events.js'
 export { compilePayload, type Payload, PLACE } from './payload.js'
 export { compileValidator, type Validator } from './validate.js'

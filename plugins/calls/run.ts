@@ -86,19 +86,19 @@ export abstract class Run implements Request, Due, CallInfo {
   protected answerEarly(code: Early): void {
     this.over ??= code
     if (this.#context !== undefined) Context.abort(this.#context, code)
-    if (this.connection.settle(this.seq)) this.#sendFailure(refuseCall(code))
+    if (this.connection.requests.settle(this.seq, this)) this.#sendFailure(refuseCall(code))
     else this.answered(this.connection.phase === 'closed' ? 'CONNECTION_LOST' : code)
   }
 
   /** Answers with a value, unless it was answered. */
   protected acknowledge(value: unknown): void {
-    if (this.connection.settle(this.seq)) this.#sendValue(value)
+    if (this.connection.requests.settle(this.seq, this)) this.#sendValue(value)
     else this.answered('OK')
   }
 
   /** Answers with an error, unless it was answered: what was thrown then is logged, but for an abort that was asked for. */
   protected fail(error: unknown): void {
-    if (this.connection.settle(this.seq)) {
+    if (this.connection.requests.settle(this.seq, this)) {
       this.#sendError(error)
       return
     }

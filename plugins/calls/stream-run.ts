@@ -110,7 +110,7 @@ export class StreamRun extends Run {
   #sendHeld(): boolean {
     if (this.#held === undefined) return true
     const { writer } = this.connection
-    if (!writer.fits(sizeOf(this.#held))) return false
+    if (!writer.fitsSpare(sizeOf(this.#held))) return false
     writer.send(this.#held)
     this.#held = undefined
     return true
@@ -166,6 +166,7 @@ export class StreamRun extends Run {
   #stop(code: Early): void {
     if (!this.#wanted) return
     this.#wanted = false
+    this.#forgetWriter()
     this.answerEarly(code)
     void this.#leave()
   }
@@ -196,12 +197,19 @@ export class StreamRun extends Run {
     this.host.deadlines.delete(this)
   }
 
+  // A peer that does not read would keep whatever it has cancelled.
+  #forgetWriter(): void {
+    if (this.#listening) this.connection.writer.forget(this)
+    this.#listening = false
+  }
+
   #finish(): void {
     this.#wanted = false
+    this.#forgetWriter()
     this.host.deadlines.delete(this)
     if (!this.#running) return
     this.#running = false
-    this.connection.finishStream()
+    this.connection.requests.finishStream()
   }
 }
 

@@ -40,6 +40,8 @@ export function resolveCompression(
   option: boolean | CompressionOptions | undefined,
 ): Compression | undefined {
   if (option === undefined || option === false) return undefined
+  if (option !== true && (typeof option !== 'object' || option === null))
+    throw new AckordError('ACKORD_INVALID_OPTION', 'compression: true, false or an object')
   const given: Readonly<Record<string, unknown>> = option === true ? {} : { ...option }
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(BOUNDS, name))

@@ -50,7 +50,16 @@ export class Turn {
   }
 
   readonly #run = (): void => {
-    this.#scheduled = false
+    try {
+      this.#flushAll()
+    } finally {
+      // Only now: a flush never runs within another.
+      this.#scheduled = false
+      if (this.#writers.length > 0 || this.#rooms.length > 0) this.#schedule()
+    }
+  }
+
+  #flushAll(): void {
     const rooms = this.#rooms
     this.#rooms = []
     for (const room of rooms) this.#flush(room)
@@ -68,7 +77,6 @@ export class Turn {
         break
       }
     }
-    if (this.#writers.length > 0 || this.#rooms.length > 0) this.#schedule()
   }
 
   #flush(item: Flushable): void {

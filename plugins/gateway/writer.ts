@@ -24,10 +24,10 @@ export interface WriterHost {
   readonly turn: Turn
   /** Bytes a connection may hold back: the socket's own buffer and what is queued. At least 128 KiB. */
   readonly maxBuffered: number
-  /** A frame that may not be dropped did not fit: the connection has to end (1013). Called once. */
+  /** A frame that may not be dropped did not fit: the connection has to end (1013). Called once, at the end of that turn. */
   onOverflow(): void
-  /** A frame was dropped at the bound. */
-  onDrop(): void
+  /** Frames were dropped at the bound. Called at the end of the turn, with how many they were. */
+  onDrop(count: number): void
 }
 
 /** The bounded outbound buffer of one connection. */
@@ -42,6 +42,9 @@ export class Writer implements Flushable, Drainable {
   #scheduled = false
   #open = true
   #waiters: Set<Drainable> | undefined
+  // What the host has not been told yet.
+  #dropped = 0
+  #overflowed = false
 
   constructor(outlet: Outlet, host: WriterHost) {
     this.#outlet = outlet
@@ -72,9 +75,41 @@ export class Writer implements Flushable, Drainable {
     return this.buffered + this.#overhead + bytes <= this.#host.maxBuffered
   }
 
+  /**
+   * Whether there is room for so many bytes of what can wait: half of the bound stays free for what cannot. Where nothing is queued here
+   * they only have to fit; up to half of the bound does then whenever `drained` is called.
+   */
+  fitsSpare(bytes: number): boolean {
+    return this.fits(this.isEmpty ? bytes : bytes + this.#host.maxBuffered / 2)
+  }
+
+  /** Nothing is queued here; the socket may hold something back. */
+  get isEmpty(): boolean {
+    return this.#queue === undefined
+  }
+
+  /** How many wait for `drained`. */
+  get waiting(): number {
+    return this.#waiters?.size ?? 0
+  }
+
   /** Counts a frame that was not queued because it would not have fitted. */
   drop(): void {
-    if (this.#open) this.#host.onDrop()
+    if (!this.#open) return
+    this.#dropped++
+    this.#schedule()
+  }
+
+  /**
+   * Something that may not be dropped has no room: takes nothing more, and drops what is queued. The host is told later: whoever sends is
+   * in the midst of something, such as a room that hands out, and what the host does then is the application's code, too.
+   */
+  overflow(): void {
+    if (!this.#open) return
+    this.end()
+    this.discard()
+    this.#overflowed = true
+    this.#schedule()
   }
 
   // What one turn queues for a peer that keeps up is gone with the turn.
@@ -85,13 +120,8 @@ export class Writer implements Flushable, Drainable {
   #push(chunk: Chunk, length: number, bytes: number, atBound: AtBound, owner: object | undefined): boolean {
     if (!this.#open) return false
     if (!this.fits(bytes)) {
-      if (atBound === 'drop') {
-        this.#host.onDrop()
-      } else {
-        this.end()
-        this.discard()
-        this.#host.onOverflow()
-      }
+      if (atBound === 'drop') this.drop()
+      else this.overflow()
       return false
     }
     const queued = { chunk, length, bytes, owner }
@@ -112,6 +142,7 @@ export class Writer implements Flushable, Drainable {
   /** The turn is over: writes what is queued, as fast as the peer takes it. What it does not take yet waits for `drained`. */
   flush(): void {
     this.#scheduled = false
+    this.#report()
     if (this.#outlet.isClosed) {
       this.discard()
       return
@@ -120,6 +151,15 @@ export class Writer implements Flushable, Drainable {
     if (this.#queue !== undefined || (this.#waiters !== undefined && this.#outlet.isFull))
       this.#outlet.awaitDrain(this)
     else this.#tellDrained()
+  }
+
+  #report(): void {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    if (dropped > 0) this.#host.onDrop(dropped)
+    if (!this.#overflowed) return
+    this.#overflowed = false
+    this.#host.onOverflow()
   }
 
   /** Writes everything, now: before a control frame, which nothing queued may follow. */
@@ -150,13 +190,18 @@ export class Writer implements Flushable, Drainable {
 
   /**
    * Calls `waiter.drained` once, in a later turn, when nothing is queued here and the socket takes more: at least half of the
-   * bound is free then. Never where the connection ends before. The same waiter twice is called once.
+   * bound is free then. Never where the connection ends before, or after `forget`. The same waiter twice is called once.
    */
   whenDrained(waiter: Drainable): void {
     if (!this.#open) return
     this.#waiters ??= new Set()
     this.#waiters.add(waiter)
     this.#schedule()
+  }
+
+  /** A waiter that does not wait any more. */
+  forget(waiter: Drainable): void {
+    if (this.#waiters?.delete(waiter) && this.#waiters.size === 0) this.#waiters = undefined
   }
 
   #tellDrained(): void {

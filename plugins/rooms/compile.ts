@@ -40,9 +40,7 @@ export interface CompiledRoom {
 
 /** Compiles every room. Throws ACKORD_HANDLER_MISSING, ACKORD_HANDLER_UNKNOWN. */
 export function compileRooms(mount: Mount): ReadonlyMap<string, CompiledRoom> {
-  const parts = new Map(
-    Object.entries((mount.definition.parts.rooms ?? {}) as Record<string, { join?: unknown }>),
-  )
+  const parts = new Map(Object.entries((mount.part('rooms') ?? {}) as Record<string, { join?: unknown }>))
   const table = new Map<string, CompiledRoom>()
   for (const [name, definition] of Object.entries(mount.contract.rooms ?? {})) {
     const join = parts.get(name)?.join

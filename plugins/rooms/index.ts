@@ -50,6 +50,5 @@ export function roomsOf(mount: Mount): RoomServices {
 export { type Broker, BrokerError, type BrokerErrorCode, type Position } from './broker.js'
 export { type CompiledRoom, checkedKey } from './compile.js'
 export type { Member } from './member.js'
-export type { LeftWhy } from './membership.js'
 export type { Room } from './room.js'
 export type { Rooms } from './rooms.js'

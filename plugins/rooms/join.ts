@@ -1,40 +1,35 @@
 /** A JOIN on its way: answered once, and counted as in flight until its handlers are done. PROTOCOL.md § Rooms. */
-import type { Clock, Timer } from '../../contract/clock.js'
-import { type CallError, refuseCall } from '../calls/index.js'
+import { type CallError, type Deadlines, type Due, refuseCall } from '../calls/index.js'
 import type { Connection, Request } from '../gateway/index.js'
 
 /** One JOIN. Whoever refuses it first wins: its handler, its client, its deadline, or an eviction. */
-export class Join implements Request {
+export class Join implements Request, Due {
   readonly connection: Connection
   readonly seq: number
   readonly #refuse: (error: CallError) => void
-  readonly #clock: Clock
-  readonly #ms: number
-  #timer: Timer | undefined
+  readonly #deadlines: Deadlines
+  /** The clock's time at which it is refused. */
+  due = Number.POSITIVE_INFINITY
   #running = true
   #over = false
 
-  /** `refuse` answers it, unless it is answered. `ms` is the deadline. */
-  constructor(
-    connection: Connection,
-    seq: number,
-    clock: Clock,
-    ms: number,
-    refuse: (error: CallError) => void,
-  ) {
+  /** `refuse` answers it, unless it is answered. */
+  constructor(connection: Connection, seq: number, deadlines: Deadlines, refuse: (error: CallError) => void) {
     this.connection = connection
     this.seq = seq
-    this.#clock = clock
+    this.#deadlines = deadlines
     this.#refuse = refuse
-    this.#ms = ms
   }
 
-  /** It counts as in flight: its deadline begins. */
-  start(): void {
-    this.#timer = this.#clock.setTimeout(() => {
-      this.end(refuseCall('TIMEOUT'))
-      this.finish()
-    }, this.#ms)
+  /** It counts as in flight, at most until the clock's time `due`. */
+  start(due: number): void {
+    this.due = due
+    this.#deadlines.add(this)
+  }
+
+  expire(): void {
+    this.end(refuseCall('TIMEOUT'))
+    this.finish()
   }
 
   /** Nobody waits for it any more. */
@@ -50,21 +45,21 @@ export class Join implements Request {
   end(error: CallError): void {
     if (this.#over) return
     this.#over = true
-    if (this.connection.settle(this.seq)) this.#refuse(error)
+    if (this.connection.requests.settle(this.seq, this)) this.#refuse(error)
   }
 
   /** Takes the right to answer JOINED; false where it is over. */
   take(): boolean {
     if (this.#over) return false
     this.#over = true
-    return this.connection.settle(this.seq)
+    return this.connection.requests.settle(this.seq, this)
   }
 
   /** Its handlers are done, or took too long: only now it no longer counts as in flight, or JOIN and LEAVE in turn would have no bound. */
   finish(): void {
     if (!this.#running) return
     this.#running = false
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer)
-    this.connection.finish()
+    this.#deadlines.delete(this)
+    this.connection.requests.finish()
   }
 }

@@ -1,11 +1,13 @@
 /** A connection in a room. */
-import type { Connection, Drainable, Message } from '../gateway/index.js'
+import type { Connection, Drainable } from '../gateway/index.js'
 import type { Publication } from './broker.js'
-import { Owed } from './owed.js'
+import { OWED_BYTES, Owed } from './owed.js'
+import type { Room } from './room.js'
 import type { FrameSink, Recipient } from './turn-buffer.js'
 
 /** One membership. What is queued in its name can be taken back. */
 export class Member implements Recipient, FrameSink, Drainable {
+  readonly #room: Room
   readonly connection: Connection
   readonly params: unknown
   /** Of the last JOIN; 0 where the server joined it. */
@@ -14,7 +16,8 @@ export class Member implements Recipient, FrameSink, Drainable {
   cursor = 0
   #owed: Owed | undefined
 
-  constructor(connection: Connection, params: unknown, seq: number) {
+  constructor(room: Room, connection: Connection, params: unknown, seq: number) {
+    this.#room = room
     this.connection = connection
     this.params = params
     this.seq = seq
@@ -50,11 +53,19 @@ export class Member implements Recipient, FrameSink, Drainable {
     return this.#owed?.count ?? 0
   }
 
-  /** A `latest` value that does not fit now: it, or what replaces it, follows when the connection has drained. */
-  owe(publication: Publication, message: Message): void {
-    this.#owed ??= new Owed()
-    this.#owed.set(publication, message)
-    this.connection.writer.whenDrained(this)
+  /**
+   * A `latest` value that does not fit now: it, or what replaces it, follows when the connection has drained. A connection that is owed
+   * more than `OWED_BYTES` ends (1013).
+   */
+  owe(publication: Publication): void {
+    const { slots, writer } = this.connection
+    if ((slots.owed ?? 0) > OWED_BYTES) {
+      writer.overflow()
+      return
+    }
+    this.#owed ??= new Owed(slots)
+    this.#owed.set(publication)
+    writer.whenDrained(this)
   }
 
   /** A newer value was sent, or is not for this member: what was owed for its key is not wanted any more. */
@@ -62,17 +73,22 @@ export class Member implements Recipient, FrameSink, Drainable {
     this.#owed?.forget(publication)
   }
 
-  /** For the writer: sends what is owed, up to half of what the connection may hold back; the rest when it has drained again. */
+  /**
+   * For the writer: sends what is owed, up to half of what the connection may hold back, whichever of its rooms it is of; the rest when it
+   * has drained again. A value larger than all that a connection may hold back is dropped.
+   */
   drained(): void {
     const owed = this.#owed
     if (owed === undefined) return
     const { writer, maxBuffered } = this.connection
-    let sent = 0
-    owed.take((message) => {
-      const frame = message.frame(this.binary)
-      if (sent > 0 && !writer.fits(frame.byteLength + maxBuffered / 2)) return false
-      sent++
-      return this.sendFrames(frame)
+    owed.take((publication) => {
+      const frame = this.#room.encode(publication).frame(this.binary)
+      if (frame.byteLength > maxBuffered) {
+        writer.drop()
+        return true
+      }
+      // Where nothing is queued there is nothing to wait for: one that has no room even then ends the connection.
+      return (writer.isEmpty || writer.fitsSpare(frame.byteLength)) && this.sendFrames(frame)
     })
     if (owed.count === 0) this.#owed = undefined
     else writer.whenDrained(this)
@@ -80,7 +96,10 @@ export class Member implements Recipient, FrameSink, Drainable {
 
   /** The membership is over: nothing of the room follows what is queued. */
   end(): void {
+    if (this.#owed === undefined) return
+    this.#owed.clear()
     this.#owed = undefined
+    this.connection.writer.forget(this)
   }
 
   /** It should not be one any more: what is queued does not leave either. */

@@ -1,6 +1,8 @@
 /** What a joiner is given before anything live: what it missed, then the current values, as far as its connection can hold them. */
+import { refuseCall } from '../calls/index.js'
 import type { Connection, Message } from '../gateway/index.js'
 import type { GapReason, Position, Publication, Snapshot } from './broker.js'
+import { OWED_BYTES, owedBytes } from './owed.js'
 import type { Room } from './room.js'
 
 /** A joiner's start. */
@@ -8,7 +10,7 @@ export interface Replay {
   /** Sent right behind JOINED. */
   readonly messages: readonly Message[]
   /** Current values that follow as the connection drains. */
-  readonly owed: ReadonlyArray<readonly [Publication, Message]>
+  readonly owed: readonly Publication[]
   /** Where the log stands behind them. */
   readonly position: Position | undefined
   readonly gap: GapReason | undefined
@@ -16,10 +18,13 @@ export interface Replay {
 
 // JOINED itself, whose key is bounded.
 const RESERVE = 8192
+// Of what a connection may hold back, a replay leaves so much: to answer the other JOINs of the same flight, and for what is live.
+const SPARE = 1 / 4
 
 /**
- * Puts a snapshot and what was published since into order for a client. Where the missed messages do not fit into what the
- * connection may hold back, they are a gap. Current values take up to half of that; the rest of them is owed.
+ * Puts a snapshot and what was published since into order for a client. Where the missed messages do not fit beside what the connection
+ * holds back already, they are a gap. Current values take up to half of what it may hold back; the rest of them is owed. What it returns
+ * is true only as long as nothing else is sent. Throws CallError OVERLOADED where the connection is owed too much already.
  */
 export function replayOf(
   room: Room,
@@ -27,7 +32,7 @@ export function replayOf(
   snapshot: Snapshot,
   recent: readonly Publication[],
 ): Replay {
-  const { writer, codec, maxBuffered } = connection
+  const { writer, codec, maxBuffered, slots } = connection
   const head = snapshot.position?.offset ?? 0
   const later = recent.filter(({ except }) => except !== connection.sessionKey)
   const position = recent.reduce((last, each) => after(each.position, last), snapshot.position)
@@ -40,21 +45,26 @@ export function replayOf(
   ].map((each) => room.encode(each))
   let { gap } = snapshot
   const missed = messages.reduce((sum, message) => sum + place(message), 0)
-  if (writer.fits(bytes + missed)) {
+  if (messages.length === 0 || writer.fits(bytes + missed + maxBuffered * SPARE)) {
     bytes += missed
   } else {
     messages = []
     gap = 'tooMany'
   }
 
-  const owed: Array<readonly [Publication, Message]> = []
-  for (const publication of [...snapshot.latest, ...later.filter(({ delivery }) => delivery === 'latest')]) {
+  const current = [...snapshot.latest, ...later.filter(({ delivery }) => delivery === 'latest')]
+  let fitting = 0
+  for (const publication of current) {
     const message = room.encode(publication)
     bytes += place(message)
-    // Once one waits, all behind it do, since `bytes` only grows: an older value must not follow a newer one.
-    if (writer.fits(bytes + maxBuffered / 2)) messages.push(message)
-    else owed.push([publication, message])
+    if (!writer.fits(bytes + maxBuffered / 2)) break
+    messages.push(message)
+    fitting++
   }
+  // Once one waits, all behind it do: an older value must not follow a newer one.
+  const owed = current.slice(fitting)
+  const debt = owed.reduce((sum, publication) => sum + owedBytes(publication), slots.owed ?? 0)
+  if (owed.length > 0 && debt > OWED_BYTES) throw refuseCall('OVERLOADED')
   return { messages, owed, position, gap }
 }
 

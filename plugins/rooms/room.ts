@@ -88,8 +88,10 @@ export class Room implements Flushable {
     this.#turn.clear()
   }
 
-  /** Takes a member in: it gets what is published from now on. */
+  /** Takes a member in: it gets what is published from now on. One that its connection has here already is over. */
   add(member: Member): void {
+    const before = this.members.get(member.connection)
+    if (before !== undefined) this.remove(before, true)
     member.cursor = this.#turn.length
     this.members.set(member.connection, member)
   }

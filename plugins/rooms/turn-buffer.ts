@@ -30,7 +30,7 @@ export interface Recipient {
   readonly cursor: number
   /** How many `latest` values it has not been sent. */
   readonly owes: number
-  owe(publication: Publication, message: Message): void
+  owe(publication: Publication): void
   forget(publication: Publication): void
 }
 
@@ -115,7 +115,7 @@ export class TurnBuffer {
 
 // False where the connection is over. A view is made only for who takes it: there may be many who do not.
 function handOne(
-  { publication, message, instead }: TurnFrame,
+  { publication, instead }: TurnFrame,
   shared: Buffer,
   from: number,
   end: number,
@@ -131,7 +131,7 @@ function handOne(
     if (delivery === 'latest') to.forget(publication)
     return sink.sendFrames(shared.subarray(from, end), 'close')
   }
-  if (delivery === 'latest') to.owe(publication, message)
+  if (delivery === 'latest') to.owe(publication)
   else sink.drop()
   return true
 }

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { createClient, type Failure, type StreamCall } from '../../client/index.js'
+import { createClient, type Failure, type StreamCall, stream as withItems } from '../../client/index.js'
 import { msgpack } from '../../client/msgpack.js'
 import { createClock, createNetwork } from '../../client/testing/index.js'
 import { call, defineContract, Type } from '../../contract/index.js'
@@ -22,9 +22,8 @@ const contract = defineContract({
   },
 })
 const descriptor = {
-  ...{ name: contract.name, version: contract.version, hash: contract.hash },
-  calls: { pull: { delivery: 'attempt', stream: true } },
-  events: {},
+  ...{ version: contract.version, hash: contract.hash },
+  calls: { pull: { delivery: 'attempt', stream: withItems } },
   rooms: {},
 } as const
 
@@ -189,8 +188,8 @@ describe('a stream of bytes', () => {
     const network = await createNetwork(app)
     const client = createClient<{ read: StreamCall<{ n: number }, Uint8Array, Uint8Array> }, object, object>(
       {
-        ...{ name: bytes.name, version: bytes.version, hash: bytes.hash, events: {}, rooms: {} },
-        calls: { read: { delivery: 'attempt', stream: true } },
+        ...{ version: bytes.version, hash: bytes.hash, rooms: {} },
+        calls: { read: { delivery: 'attempt', stream: withItems } },
       },
       'ws://test/bytes',
       { WebSocket: network.WebSocket, codec: msgpack },

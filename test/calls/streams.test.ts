@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -505,6 +505,29 @@ describe('bounds', () => {
     client.resume()
     for (let i = 0; i < 4; i++) await client.next(18)
     for (let seq = 1; seq <= 4; seq++) expect(told(client, seq).length).toBe(701)
+  })
+})
+
+describe('a stream of a reader that stopped, cancelled', () => {
+  it('is not kept until the reader reads again', async () => {
+    const { seen, source } = counter()
+    const sockets: Socket[] = []
+    const { client, connection } = await start(source, {
+      after: (app) => void app.server.on('connection', (socket: Socket) => sockets.push(socket)),
+    })
+    // As of a peer that does not read.
+    sockets[0]?.cork()
+    connection.writer.sendFrames(Buffer.alloc(200_000))
+    await until(() => sockets[0]?.writableNeedDrain === true)
+    for (let seq = 1; seq <= 100; seq++) {
+      client.send([2, seq, 'pull', { n: 5 }])
+      client.send([4, seq, 1])
+      await until(() => connection.writer.waiting === 1)
+      client.send([3, seq])
+      await until(() => connection.writer.waiting === 0 && connection.streams === 0)
+    }
+    expect([seen.made, connection.phase]).toEqual([0, 'open'])
+    client.abort()
   })
 })
 

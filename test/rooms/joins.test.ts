@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Clock } from '../../contract/clock.js'
+import { serverClock } from '../../contract/server-clock.js'
 import { refuseCall } from '../../plugins/index.js'
 import { startServer } from '../support/server.js'
 import { until } from '../support/until.js'
@@ -44,6 +46,32 @@ describe('a join under way', () => {
     })
   })
 
+  it('costs no timer of its own, and is answered at its deadline', async () => {
+    const { waiting, wait } = gate()
+    let timers = 0
+    const clock: Clock = {
+      ...serverClock,
+      setTimeout(callback, ms) {
+        if (ms <= 1000) timers++
+        return serverClock.setTimeout(callback, ms)
+      },
+    }
+    const { enter } = await startServer({
+      clock,
+      callTimeout: 1000,
+      after: (app) => app.ackordGateway.addHook('onJoin', wait),
+    })
+    const client = await enter('alice')
+    timers = 0
+    for (let seq = 1; seq <= 40; seq++) client.send([6, seq, 'channel', { id: `${seq}` }])
+    await until(() => waiting.length === 40)
+    // Looks at what is under way, as often as time has passed.
+    expect(timers).toBeLessThan(20)
+    for (let seq = 1; seq <= 40; seq++)
+      expect((await client.next(19)).slice(0, 3)).toEqual([19, seq, 'TIMEOUT'])
+    for (const open of waiting) open()
+  })
+
   it('twice of one room is one membership and one replay', async () => {
     const { waiting, wait } = gate()
     const { enter, live } = await startServer({ after: (app) => app.ackordGateway.addHook('onJoin', wait) })
@@ -71,7 +99,57 @@ describe('a join under way', () => {
   })
 })
 
+describe('a JOIN of whom the server has joined', () => {
+  it('loses nothing that was published in the same turn', async () => {
+    const { enter, live, gateway } = await startServer({
+      after: (app) =>
+        app.ackordGateway.addHook('onJoin', async () => {
+          await room.publish('posted', { id: 'm', text: 'just before' })
+        }),
+    })
+    const room = live.room.channel({ id: 'a' })
+    const client = await enter('alice')
+    const [view] = [...live.connections()]
+    if (view === undefined) throw new Error('nobody is connected')
+    await room.join(view)
+    await client.next(22)
+    client.send([6, 1, 'channel', { id: 'a' }])
+    expect((await client.next(22))[1]).toBe(1)
+    await client.ping()
+    expect(client.frames.filter(([type]) => type === 23).map(([, , event]) => event)).toEqual(['posted'])
+    expect([room.members().length, [...gateway.sockets][0]?.slots.rooms?.size]).toEqual([1, 1])
+  })
+})
+
 describe('a replay', () => {
+  it('or what follows it has what is published at any moment of the JOIN', async () => {
+    let published = 0
+    const { enter, live } = await startServer({
+      after: (app) =>
+        app.ackordGateway.addHook('onJoin', ({ params }) => {
+          const { id } = params as { id: string }
+          const publish = async (): Promise<void> => {
+            for (let microtasks = Number(id); microtasks > 0; microtasks--) await null
+            await live.room.channel({ id }).publish('price', { symbol: id, value: 1 })
+            published++
+          }
+          void publish()
+        }),
+    })
+    const client = await enter('alice')
+    const moments = 60
+    for (let id = 0; id < moments; id++) {
+      client.send([6, id + 1, 'channel', { id: `${id}` }])
+      await client.next(22)
+    }
+    await until(() => published === moments)
+    await client.ping()
+    const symbols = client.frames
+      .filter(([type]) => type === 23)
+      .map(([, , , payload]) => Number((payload as { symbol: string }).symbol))
+    expect(symbols.sort((a, b) => a - b)).toEqual(Array.from({ length: moments }, (_, id) => id))
+  })
+
   it('is answered whatever its size: half a megabyte of current values fits', async () => {
     const { enter, live } = await startServer()
     const room = live.room.channel({ id: 'a' })

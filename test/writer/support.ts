@@ -69,7 +69,7 @@ export function makeWriter(turn = new Turn(rethrow), maxBuffered = 65_536) {
     turn,
     maxBuffered,
     onOverflow: () => events.push('overflow'),
-    onDrop: () => events.push('drop'),
+    onDrop: (count) => events.push(`${count} dropped`),
   }
   return { socket, events, writer: new Writer(new SocketOutlet(socket), host), turn }
 }

@@ -29,7 +29,7 @@ function member(
     get owes() {
       return owed.size
     },
-    owe: ({ latestKey = '' }, { text }) => void owed.set(latestKey, text),
+    owe: ({ latestKey = '', payload }) => void owed.set(latestKey, payload),
     forget: ({ latestKey = '' }) => void owed.delete(latestKey),
     sink: {
       fits: (bytes) => bytes <= left,

@@ -61,7 +61,8 @@ describe('grouped writes', () => {
     writer.send('€'.repeat(21_844), 'drop')
     expect(events).toEqual([])
     writer.send('€'.repeat(1000), 'drop')
-    expect(events).toEqual(['drop'])
+    await turnEnd()
+    expect(events).toEqual(['1 dropped'])
   })
 })
 
@@ -74,15 +75,31 @@ describe('the bound', () => {
     expect(writer.buffered).toBeGreaterThanOrEqual(60_000)
     expect(writer.send('b'.repeat(10_000), 'drop')).toBe(false)
     expect(writer.send('c', 'drop')).toBe(true)
-    expect(events).toEqual(['drop'])
+    await turnEnd()
+    expect(events).toEqual(['1 dropped'])
   })
 
-  it('overflows once for what may not be dropped, and takes nothing after it', () => {
+  it('tells what it dropped once per turn, and what overflowed it behind that: never while somebody sends', async () => {
+    const { writer, events } = makeWriter()
+    writer.send('a'.repeat(60_000))
+    for (let i = 0; i < 5; i++) writer.send('b'.repeat(10_000), 'drop')
+    writer.drop()
+    writer.send('b'.repeat(10_000))
+    writer.drop()
+    expect(events).toEqual([])
+    await turnEnd()
+    expect(events).toEqual(['6 dropped', 'overflow'])
+    await turnEnd()
+    expect(events).toHaveLength(2)
+  })
+
+  it('overflows once for what may not be dropped, and takes nothing after it', async () => {
     const { socket, writer, events } = makeWriter()
     socket.stuck = true
     writer.send('a'.repeat(60_000))
     expect(writer.send('b'.repeat(10_000))).toBe(false)
     expect(writer.send('c')).toBe(false)
+    await turnEnd()
     expect(events).toEqual(['overflow'])
     expect(writer.buffered).toBeLessThanOrEqual(65_536)
   })
@@ -173,7 +190,8 @@ describe('a peer that is slow', () => {
     await turnEnd()
     let sent = 0
     while (writer.send('1', 'drop')) sent++
-    expect(events).toEqual(['drop'])
+    await turnEnd()
+    expect(events).toEqual(['1 dropped'])
     expect(sent).toBeLessThan((131_072 - 70_000) / 64)
     expect(writer.fits(1)).toBe(false)
   })
