@@ -54,7 +54,7 @@ export class Authority {
     this.#hasTokens = mount.definition.options.authenticate !== 'none'
     this.#hasReauthorize = reauthorize !== undefined
     this.rechecks = new Rechecks(mount, reauthorize)
-    this.refreshes = new Refreshes(mount, this.rechecks)
+    this.refreshes = new Refreshes(mount, this)
     this.tickets = new Tickets(mount.clock)
     this.#revoked = new RevokedTokens(() =>
       mount.log.warn('ackord: too many token ids are revoked; the one revoked first is accepted again'),
@@ -67,7 +67,7 @@ export class Authority {
     this.#began.set(upgrade, this.#recent.count)
     const identity =
       token !== undefined && this.offersTickets && isTicket(token)
-        ? this.#redeem(token)
+        ? this.#redeem(token, upgrade)
         : await this.#authenticate(token, upgrade)
     const { tokenId }: Partial<Identity> = Object(identity)
     if (tokenId !== undefined && this.#revoked.has(tokenId, this.#mount.clock.now()))
@@ -80,8 +80,9 @@ export class Authority {
     return this.#hasTokens && this.#mount.definition.options.tickets !== false
   }
 
-  #redeem(ticket: string): Identity {
-    const identity = this.tickets.take(ticket)
+  // A plain GET takes nothing: a client may ask why it was refused, and then come with the same ticket.
+  #redeem(ticket: string, { protocol }: UpgradeInfo): Identity {
+    const identity = protocol === '' ? this.tickets.look(ticket) : this.tickets.take(ticket)
     if (identity === undefined)
       throw new Refusal(401, 'UNAUTHORIZED', 'the ticket is unknown, used or too old')
     return identity
@@ -98,17 +99,28 @@ export class Authority {
     return this.tickets.issue(identity)
   }
 
-  /** A connection comes in: it may have been revoked while it did. */
-  async admit(connection: Connection): Promise<void> {
-    const { user, session, tokenId } = connection
+  /**
+   * A connection comes in: closes it where it was revoked while it did. Where it came into doubt, the promise of a check, behind which
+   * this has to be asked again. `undefined` where nothing is in doubt.
+   */
+  vet(connection: Connection): Promise<void> | undefined {
+    if (connection.phase === 'closed') return undefined
+    if (!this.mustCheck(connection, connection.tokenId)) return undefined
+    this.#began.set(connection.upgradeInfo, this.#recent.count)
+    return this.#doubt([connection])
+  }
+
+  /**
+   * Whether a revocation asked for a check of a connection since its last token was looked at, which is named `tokenId`. Where one asked
+   * for more, it closes the connection.
+   */
+  mustCheck(connection: Connection, tokenId: string | undefined): boolean {
+    const { user, session, upgradeInfo } = connection
     const keys = [userKey(user.id), sessionKey(session), ...tokenKeys(tokenId)]
-    const verdict = this.#since(connection.upgradeInfo, keys)
+    const verdict = this.#since(upgradeInfo, keys)
     if (verdict === 'close') revoke(connection)
-    else if (verdict === 'reauthenticate') connection.close(CLOSE.REAUTHENTICATE)
-    else {
-      this.rechecks.start()
-      if (verdict === 'check') await this.#doubt([connection])
-    }
+    if (verdict === 'reauthenticate') connection.close(CLOSE.REAUTHENTICATE)
+    return verdict === 'check'
   }
 
   #since(upgrade: UpgradeInfo, keys: readonly string[]): ReturnType<RecentRevocations['since']> {
@@ -122,6 +134,7 @@ export class Authority {
   async revoke(target: RevokeTarget, { mode = 'close' }: RevokeOptions = {}): Promise<number> {
     const { key, connections, isMeant } = this.#meant(target)
     if (mode !== 'close' && mode !== 'reauthorize') throw invalid("mode: 'close' or 'reauthorize'")
+    if ('tokenId' in target) checkEnd(target.expiresAt, this.#mount.clock.wall())
     const now = this.#mount.clock.now()
     this.#recent.add(key, mode === 'close' ? 'close' : 'check', now)
     this.tickets.revoke(isMeant)
@@ -181,4 +194,10 @@ const userKey = (id: string): string => `user ${id}`
 const sessionKey = (id: string): string => `session ${id}`
 const tokenKey = (id: string): string => `token ${id}`
 const tokenKeys = (id: string | undefined): string[] => (id === undefined ? [] : [tokenKey(id)])
+// A JWT says it in seconds: as ms that is past, and the id would be good again at once.
+function checkEnd(expiresAt: unknown, now: number): void {
+  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && expiresAt > now))
+    throw invalid('revoke: expiresAt in ms since 1970, and ahead (the `exp` of a JWT is in seconds)')
+}
+
 const invalid = (detail: string): AckordError => new AckordError('ACKORD_INVALID_OPTION', detail)

@@ -29,9 +29,10 @@ export const authPlugin: FastifyPluginAsync = fp(
       const authority = new Authority(mount, chooseAuthenticator(mount), reauthorize)
       authorities.set(mount, authority)
       mount.authenticator = authority.authenticate
+      mount.vet = (connection) => authority.vet(connection)
       mount.carriedToken = (request) => carriedToken(request, cookie)
     })
-    addHook('onConnect', (connection) => authorityOf(connection.mount).admit(connection))
+    addHook('onConnect', ({ mount }) => authorityOf(mount).rechecks.start())
     addHook('onClose', () => {
       for (const mount of app.ackordGateway.gateway.paths.values()) authorities.get(mount)?.rechecks.stop()
     })

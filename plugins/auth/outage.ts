@@ -55,15 +55,16 @@ export class Outages {
   }
 }
 
-/** What `work` comes to, or a TimeoutError after so many milliseconds. What comes later is dropped. */
+/** What `work` comes to, or a TimeoutError after so many milliseconds; it is not begun where there are none. What comes later is dropped. */
 export async function within<T>(
   clock: Clock,
   ms: number,
   work: () => T | PromiseLike<T>,
 ): Promise<Awaited<T>> {
+  if (ms <= 0) throw tooLate()
   let timer: Timer | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = clock.setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), ms)
+    timer = clock.setTimeout(() => reject(tooLate()), ms)
   })
   try {
     return await Promise.race([work(), late])
@@ -71,3 +72,5 @@ export async function within<T>(
     if (timer !== undefined) clock.clearTimeout(timer)
   }
 }
+
+const tooLate = (): DOMException => new DOMException('no answer in time', 'TimeoutError')

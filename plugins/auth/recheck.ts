@@ -2,12 +2,19 @@
 import type { FastifyInstance } from 'fastify'
 import type { Timer } from '../../contract/clock.js'
 import { CLOSE } from '../../contract/wire/index.js'
-import { type Connection, type Hooks, type Identity, type Mount, Refusal } from '../gateway/index.js'
+import {
+  type Connection,
+  checkUnit,
+  type Hooks,
+  type Identity,
+  type Mount,
+  Refusal,
+} from '../gateway/index.js'
 import { Outages, within } from './outage.js'
 
 /**
- * Returns the user as they are now, under the same id, or null where they may no longer be here. A Refusal, and an error whose
- * `statusCode` is 401 or 403, count as null; after any other throw, and after `callTimeout`, everything stays as it is.
+ * Returns the user as they are now, under the same id, or null where they may no longer be here. A Refusal of 401 or 403, and an error
+ * with such a `statusCode`, count as null; after any other throw, another user, nothing, and after `callTimeout`, everything stays as it is.
  */
 export type Reauthorize<U extends Identity> = (user: U, app: FastifyInstance) => U | null | Promise<U | null>
 
@@ -68,9 +75,7 @@ export class Rechecks {
     while (recheck.next !== undefined && connection.phase !== 'closed') {
       const scope = recheck.next
       recheck.next = undefined
-      if (scope === 'user' && this.#reauthorize !== undefined) {
-        await this.#checkUser(connection, recheck, this.#reauthorize)
-      }
+      if (scope === 'user' && this.#reauthorize !== undefined) await this.#checkUser(connection, recheck)
       for (const hook of this.#onReauthorize) if (isOpen(connection)) await this.#ask(hook, connection)
     }
     delete connection.slots.recheck
@@ -84,40 +89,47 @@ export class Rechecks {
     }
   }
 
-  async #checkUser(
-    connection: Connection,
-    recheck: Recheck,
-    reauthorize: Reauthorize<Identity>,
-  ): Promise<void> {
+  async #checkUser(connection: Connection, recheck: Recheck): Promise<void> {
     const { user } = connection
+    const fresh = await this.ask(user)
+    if (fresh === undefined || connection.phase === 'closed') return
+    // A fresh token came meanwhile: what is known is of the old user.
+    if (connection.user !== user) recheck.next = 'user'
+    else if (fresh === null) revoke(connection)
+    else this.#take(connection, fresh)
+  }
+
+  /**
+   * Who a user is now: themselves where the namespace has no `reauthorize`, null where they may no longer be here, `undefined` where
+   * nobody can say. Rejects never.
+   */
+  async ask(user: Identity): Promise<Identity | null | undefined> {
+    const reauthorize = this.#reauthorize
+    if (reauthorize === undefined) return user
     const { app, clock, settings } = this.#mount
     let fresh: Identity | null
     try {
       fresh = await within(clock, settings.callTimeout, () => reauthorize(user, app))
+      if (fresh !== null && !isUser(fresh, user.id))
+        throw new TypeError('reauthorize has to return the user, under the same id, or null')
+      if (fresh !== null) checkUnit(this.#mount, 'reauthorize', fresh.expiresAt)
     } catch (error) {
       if (!isRefusal(error)) {
         this.#outages.failed(error)
-        return
+        return undefined
       }
       fresh = null
     }
     this.#outages.over()
-    if (connection.phase === 'closed') return
-    // A fresh token came meanwhile: what is known is of the old user.
-    if (connection.user !== user) recheck.next = 'user'
-    else if (fresh?.id === user.id) this.#take(connection, fresh)
-    else {
-      if (fresh) this.#mount.log.error({ user: user.id }, 'ackord: reauthorize returned another user')
-      revoke(connection)
-    }
+    return fresh
   }
 
   // The token goes on to count: a check can bring its end nearer, never further away.
   #take(connection: Connection, user: Identity): void {
     connection.user = user
     const { clock, gateway } = this.#mount
-    const end = clock.now() + Number(user.expiresAt ?? Number.POSITIVE_INFINITY) - clock.wall()
-    if (!(end < connection.expiresAt)) return
+    const end = clock.now() + (user.expiresAt ?? Number.POSITIVE_INFINITY) - clock.wall()
+    if (end >= connection.expiresAt) return
     connection.expiresAt = end
     gateway.expiry.watch(connection)
   }
@@ -168,6 +180,12 @@ export function revoke(connection: Connection): void {
 
 // A function, because a phase may change during an await, which narrowing cannot see.
 const isOpen = ({ phase }: Connection): boolean => phase === 'open'
+
+// Made by code that no type may hold.
+function isUser(fresh: Partial<Identity> | undefined, id: string): boolean {
+  const { expiresAt = 0 }: { readonly expiresAt?: unknown } = Object(fresh)
+  return fresh?.id === id && typeof expiresAt === 'number' && !Number.isNaN(expiresAt)
+}
 
 function isRefusal(error: unknown): boolean {
   if (error instanceof Refusal) return error.status === 401 || error.status === 403

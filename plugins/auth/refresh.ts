@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { CLOSE, FRAMES, type FrameOf, Violation } from '../../contract/wire/index.js'
 import { type Connection, closeCodeOf, type Identity, type Mount, Refusal } from '../gateway/index.js'
-import type { Rechecks } from './recheck.js'
+import type { Authority } from './authority.js'
+import { revoke } from './recheck.js'
 
 declare module '../gateway/connection.js' {
   interface ConnectionSlots {
@@ -15,7 +16,7 @@ interface Refresh {
   /** One is being verified; the newest that came meanwhile waits. */
   busy: boolean
   next: string | undefined
-  /** Times in a row that authentication was away. */
+  /** Times in a row that authentication, or `reauthorize`, was away. */
   tries: number
 }
 
@@ -27,11 +28,11 @@ const LEAST_RETRY_MS = 1000
 /** The fresh tokens of one namespace. */
 export class Refreshes {
   readonly #mount: Mount
-  readonly #rechecks: Rechecks
+  readonly #authority: Authority
 
-  constructor(mount: Mount, rechecks: Rechecks) {
+  constructor(mount: Mount, authority: Authority) {
     this.#mount = mount
-    this.#rechecks = rechecks
+    this.#authority = authority
   }
 
   /** Handles TOKEN. One token is verified at a time; of those that come meanwhile only the newest is, then. */
@@ -55,34 +56,41 @@ export class Refreshes {
   }
 
   async #verify(connection: Connection, refresh: Refresh, token: string): Promise<void> {
-    let identity: Identity
+    const { user } = connection
     try {
-      identity = await this.#mount.authenticate(token, connection.upgradeInfo)
+      const identity = await this.#mount.authenticate(token, connection.upgradeInfo)
+      if (identity.id !== user.id) {
+        connection.close(CLOSE.OTHER_USER)
+        return
+      }
+      const fresh = await this.#authority.rechecks.ask(identity)
+      // What is known may be older than what made it doubtful.
+      if (this.#authority.mustCheck(connection, identity.tokenId) || connection.user !== user)
+        refresh.next ??= token
+      else if (connection.phase !== 'open') return
+      else if (fresh === undefined) this.#askAgain(connection, refresh)
+      else if (fresh === null) revoke(connection)
+      else this.#accept(connection, refresh, identity, fresh)
     } catch (error) {
       if (connection.phase === 'open') this.#failed(connection, refresh, error)
-      return
     }
-    if (connection.phase !== 'open') return
-    refresh.tries = 0
-    if (identity.id === connection.user.id) this.#accept(connection, identity)
-    else connection.close(CLOSE.OTHER_USER)
   }
 
-  #accept(connection: Connection, identity: Identity): void {
+  /** `identity` is whose token it is, `fresh` who they are now. */
+  #accept(connection: Connection, refresh: Refresh, identity: Identity, fresh: Identity): void {
     const { clock, connections, gateway } = this.#mount
-    const isSame = isDeepStrictEqual(claimsOf(connection.user), claimsOf(identity))
-    const { expiresAt = Number.POSITIVE_INFINITY, tokenId } = identity
-    const left = expiresAt - clock.wall()
-    connection.user = identity
-    connections.setToken(connection, tokenId)
+    const isSame = isDeepStrictEqual(claimsOf(connection.user), claimsOf(fresh))
+    const left = Math.min(endOf(identity), endOf(fresh)) - clock.wall()
+    refresh.tries = 0
+    connection.user = fresh
+    connections.setToken(connection, identity.tokenId)
     connection.expiresAt = clock.now() + left
     gateway.expiry.watch(connection)
-    const until = left < Number.MAX_SAFE_INTEGER ? Math.floor(left) : undefined
+    const until = left < Number.MAX_SAFE_INTEGER ? Math.max(0, Math.floor(left)) : undefined
     connection.send([FRAMES.S_TOKEN.type, 'accepted', until])
-    if (!isSame) void this.#rechecks.check(connection, 'grants')
+    if (!isSame) void this.#authority.rechecks.check(connection, 'grants')
   }
 
-  // The old token goes on to count where nobody can say that the new one is wrong.
   #failed(connection: Connection, refresh: Refresh, error: unknown): void {
     if (error instanceof Refusal && error.status < 500 && error.status !== 429) {
       connection.close(closeCodeOf(error))
@@ -91,11 +99,18 @@ export class Refreshes {
     if (!(error instanceof Refusal)) {
       this.#mount.log.error({ err: error, connection: connection.id }, 'ackord: a token could not be checked')
     }
+    this.#askAgain(connection, refresh)
+  }
+
+  // The old token goes on to count where nobody can say that the new one is wrong.
+  #askAgain(connection: Connection, refresh: Refresh): void {
     if (++refresh.tries > MAX_TRIES) return
     const { tokenLead } = this.#mount.settings
     this.#mount.gateway.expiry.ask(connection, Math.max(LEAST_RETRY_MS, tokenLead / MAX_TRIES))
   }
 }
+
+const endOf = ({ expiresAt = Number.POSITIVE_INFINITY }: Identity): number => expiresAt
 
 // What belongs to the token and not to who brings it changes with each of them.
 function claimsOf({ expiresAt, tokenId, ...claims }: Identity): object {

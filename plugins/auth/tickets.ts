@@ -57,12 +57,18 @@ export class Tickets {
     return ticket
   }
 
+  /** Who a ticket is for; it stays good. */
+  look(ticket: string): Identity | undefined {
+    const found = this.#tickets.get(ticket)
+    return found !== undefined && found.until > this.#clock.now() ? found.identity : undefined
+  }
+
   /** Who a ticket is for, once: from here on it is used. */
   take(ticket: string): Identity | undefined {
+    const identity = this.look(ticket)
     const found = this.#tickets.get(ticket)
-    if (found === undefined) return undefined
-    this.#delete(ticket, found)
-    return found.until > this.#clock.now() ? found.identity : undefined
+    if (found !== undefined) this.#delete(ticket, found)
+    return identity
   }
 
   /** Takes back the tickets of identities that are meant. Looks through all of them. */

@@ -13,9 +13,9 @@ export interface CallStats {
 
 /** One namespace, on this node. */
 export interface NamespaceStats {
-  /** Authenticated connections. */
+  /** Connections from WELCOME on. */
   readonly open: number
-  /** Distinct users among them. */
+  /** Distinct users, from authentication on. */
   readonly users: number
   /** By name and code; `OK` where there was no error, `.` for names that the contract does not have. */
   readonly calls: Readonly<Record<string, Readonly<Record<string, CallStats>>>>
@@ -26,11 +26,11 @@ export interface Stats {
   /** Milliseconds since the app was made. */
   readonly uptime: number
   readonly connections: {
-    /** Now, authenticated. */
+    /** Now, from WELCOME on. */
     readonly open: number
     /** Now, between the 101 and WELCOME. */
     readonly opening: number
-    /** Now: distinct users, by namespace and summed up. */
+    /** Now: distinct users, by namespace and summed up; from authentication on. */
     readonly users: number
   }
   readonly upgrades: {
@@ -42,7 +42,12 @@ export interface Stats {
     readonly refused: Readonly<Record<string, number>>
   }
   /** Connections that ended, by close code. */
-  readonly closes: Readonly<Record<string, number>>
+  readonly closes: {
+    /** This node closed them; 1006: it cut them at the end of `grace`. */
+    readonly sent: Readonly<Record<string, number>>
+    /** Their client closed them, or they were lost (1006). A code that no client has to send is `other`. */
+    readonly received: Readonly<Record<string, number>>
+  }
   /** Bytes that wait to leave, now. */
   readonly buffered: number
   /** Streams that run, now. */
@@ -76,7 +81,7 @@ export function readStats(gateway: Gateway, since: number, tallies: ReadonlyMap<
   return {
     uptime: Math.floor(gateway.clock.now() - since),
     connections: {
-      open: sum(mounts, ({ connections }) => connections.size),
+      open: sum(mounts, openOf),
       opening: gateway.handshakes.size,
       users: sum(mounts, ({ connections }) => connections.users),
     },
@@ -85,7 +90,7 @@ export function readStats(gateway: Gateway, since: number, tallies: ReadonlyMap<
       accepted: counters.accepted,
       refused: counters.refused.read(),
     },
-    closes: counters.closes.read(),
+    closes: { sent: counters.closes.read(), received: counters.left.read() },
     buffered,
     streams,
     backpressure: { dropped, closed, paused, overloaded },
@@ -95,13 +100,20 @@ export function readStats(gateway: Gateway, since: number, tallies: ReadonlyMap<
       mounts.map((mount) => [
         mount.path,
         {
-          open: mount.connections.size,
+          open: openOf(mount),
           users: mount.connections.users,
           calls: tallies.get(mount)?.read() ?? {},
         },
       ]),
     ),
   }
+}
+
+// Those in an onConnect hook are among the connections already.
+function openOf({ connections }: Mount): number {
+  let open = 0
+  for (const { phase } of connections) if (phase === 'open') open++
+  return open
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

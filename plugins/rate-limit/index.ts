@@ -26,6 +26,12 @@ export const rateLimitPlugin: FastifyPluginAsync = fp(
     const limited = new Set<string>()
     const byAddress = new Set<string>()
 
+    // The route was just declared: whoever registers @fastify/rate-limit later does not meet it any more.
+    addHook('onRegister', ({ app: scope, definition, path }) => {
+      const { rateLimit }: { rateLimit?: unknown } = Object(definition.options.routeConfig)
+      if (typeof rateLimit === 'object' && rateLimit !== null && !scope.hasDecorator('rateLimit'))
+        throw new AckordError('ACKORD_RATE_LIMIT_PLUGIN_MISSING', path)
+    })
     addHook('onMount', (mount) => {
       const rules = compileLimits(mount)
       if (rules.size === 0) return

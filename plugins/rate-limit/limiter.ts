@@ -54,18 +54,18 @@ export class Limiter {
     const known = rules.map((rule) => rule.buckets.wait(keyOf(rule, connection)))
     if (known.some((wait) => wait > 0)) refuse(connection, rules, known)
     const waits = await Promise.all(rules.map((rule) => shared.take(rule, keyOf(rule, connection))))
-    if (!waits.every((wait) => wait !== undefined)) {
-      this.#takeHere(rules, connection)
-      return next()
-    }
     if (waits.every((wait) => wait === 0)) return next()
     rules.forEach((rule, i) => {
+      const wait = waits[i]
+      if (wait === undefined) return
       const key = keyOf(rule, connection)
-      const wait = waits[i] ?? 0
       if (wait > 0) rule.buckets.block(key, wait)
       else shared.giveBack(rule, key)
     })
-    return refuse(connection, rules, waits)
+    if (waits.every((wait) => wait !== undefined)) return refuse(connection, rules, waits)
+    // Redis did not answer for all of them.
+    this.#takeHere(rules, connection)
+    return next()
   }
 }
 

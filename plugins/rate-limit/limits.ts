@@ -23,7 +23,7 @@ export interface Limit {
   readonly per?: LimitPer
 }
 
-/** Limits by call; those of `'*'` count all calls together. Where there are several, all have to let a call in. */
+/** Limits by call; those of `'*'` count all calls together, also of what the contract does not have. Where there are several, all have to let a call in. */
 export type Limits<C extends ContractDefinition> = {
   readonly [K in CallName<C> | '*']?: Limit | readonly Limit[]
 }
@@ -40,24 +40,30 @@ const LEAST_EVERY_US = 100
 
 /** The limits that hold for each call; empty where none does. Throws ACKORD_UNKNOWN_NAME, ACKORD_INVALID_OPTION. */
 export function compileLimits(mount: Mount): ReadonlyMap<string, readonly Rule[]> {
-  const given = mount.definition.parts.limits
+  const given = mount.part('limits')
   if (given === undefined) return new Map()
   if (typeof given !== 'object' || given === null) throw invalid('limits', 'an object')
   const names = Object.keys(mount.contract.calls ?? {})
   const rules = new Map<string, readonly Rule[]>()
   for (const [name, limits] of Object.entries(given)) {
     if (name !== '*' && !names.includes(name)) {
-      throw new AckordError('ACKORD_UNKNOWN_NAME', `limits[${JSON.stringify(name)}] of ${mount.path}`)
+      const known = [...names, '*'].join(', ')
+      throw new AckordError(
+        'ACKORD_UNKNOWN_NAME',
+        `limits[${JSON.stringify(name)}] of ${mount.path}; there are ${known}`,
+      )
     }
     if (limits === undefined) continue
     const list: readonly unknown[] = Array.isArray(limits) ? limits : [limits]
+    if (list.length === 0) throw invalid(`${mount.path}:${name}`, 'an empty list limits nothing')
     rules.set(
       name,
       list.map((limit) => compileRule(mount.clock, `${mount.path}:${name}`, limit)),
     )
   }
   const general = rules.get('*') ?? []
-  const all = names.map(
+  // What the contract does not have is a call with an empty name.
+  const all = ['', ...names].map(
     (name) => [name, name === '*' ? general : [...(rules.get(name) ?? []), ...general]] as const,
   )
   return new Map(all.filter(([, some]) => some.length > 0))
@@ -83,6 +89,13 @@ const isWhole = (value: unknown, most: number): value is number =>
 
 const invalid = (place: string, detail: string): AckordError =>
   new AckordError('ACKORD_INVALID_OPTION', `limits of ${place}: ${detail}`)
+
+declare module '../namespace/types.js' {
+  interface FeatureParts<C extends ContractDefinition> {
+    /** How often calls may be made: by call, or `'*'` for all together. Refused are RATE_LIMITED. */
+    readonly limits?: Limits<C>
+  }
+}
 
 declare module '../gateway/connection.js' {
   interface ConnectionSlots {

@@ -13,7 +13,13 @@ type Answer = (user: Member) => Member | null | Promise<Member | null>
 /** A server with `reauthorize`, whose answer a test sets. Tokens are `user:end`. */
 async function serve(options: ServerOptions = {}) {
   const clock = createClock()
-  const state = { answer: ((user) => user) as Answer, asked: [] as Member[] }
+  const state = {
+    answer: ((user) => user) as Answer,
+    asked: [] as Member[],
+    /** Whether `join` hangs for a room, and for which it did. */
+    hangs: (_room: string): boolean => false,
+    hanging: [] as string[],
+  }
   const server = await startServer({
     clock,
     heartbeat: 300_000,
@@ -31,9 +37,13 @@ async function serve(options: ServerOptions = {}) {
       ...options.namespace,
     },
     after: (app) => {
-      app.ackordGateway.addHook('onJoin', ({ connection, params }) => {
+      app.ackordGateway.addHook('onJoin', async ({ connection, params }) => {
         const { role } = connection.user as Member & { role: string }
-        if (role !== 'member' && (params as { id: string }).id === 'members') throw new Error('members only')
+        const { id } = params as { id: string }
+        if (role !== 'member' && id === 'members') throw new Error('members only')
+        if (!state.hangs(id)) return
+        state.hanging.push(id)
+        await new Promise(() => {})
       })
     },
   })
@@ -57,7 +67,6 @@ describe('reauthorize', () => {
   it('that returns null, or refuses, ends the connection with 4508', async () => {
     const answers: readonly Answer[] = [
       () => null,
-      () => undefined as never,
       () => Promise.reject(new Refusal(403, 'FORBIDDEN', 'no')),
       () => Promise.reject(Object.assign(new Error('no'), { statusCode: 401 })),
     ]
@@ -88,13 +97,24 @@ describe('reauthorize', () => {
     expect(client.frames.filter(([type]) => type === 25)).toEqual([])
   })
 
-  it('that returns another user ends the connection, and is in the log', async () => {
-    const server = await serve()
-    const client = await server.enter('ann')
-    server.state.answer = (user) => ({ ...user, id: 'ben' })
-    await again(server)
-    expect((await client.closed()).code).toBe(4508)
-    expect(errors(server)).toHaveLength(1)
+  it('that returns nothing, another user or no date by a slip changes nothing, and is in the log', async () => {
+    const slips: readonly Answer[] = [
+      () => undefined as never,
+      () => 'ann' as never,
+      (user) => ({ ...user, id: 'ben' }),
+      (user) => ({ ...user, expiresAt: Number.NaN }),
+      (user) => ({ ...user, expiresAt: '2030' as never }),
+    ]
+    for (const slip of slips) {
+      const server = await serve()
+      const client = await server.enter('ann')
+      server.state.answer = slip
+      await again(server)
+      await settled(client)
+      expect([slip, only(server)]).toEqual([slip, { id: 'ann', role: 'member' }])
+      expect(errors(server)).toHaveLength(1)
+      expect(server.app.ackord.stats().unchecked).toBe(1)
+    }
   })
 
   it('that cannot be asked changes nothing, and is in the log once per outage', async () => {
@@ -185,13 +205,61 @@ describe('reauthorize', () => {
     const done = again(server)
     await eventually(() => expect(open).toHaveLength(1))
     client.send([9, 'ann:600000'])
-    await client.next(25)
-    open[0]?.()
     await eventually(() => expect(open).toHaveLength(2))
     open[1]?.()
+    await client.next(25)
+    open[0]?.()
+    await eventually(() => expect(open).toHaveLength(3))
+    open[2]?.()
     await done
-    expect(server.state.asked[1]).toMatchObject({ id: 'ann', tokenId: 't' })
+    expect(server.state.asked[2]).toMatchObject({ id: 'ann', tokenId: 't' })
     expect(only(server)).toMatchObject({ role: 'guest', tokenId: 't' })
+  })
+
+  it('is asked about the user of a fresh token before that counts: an old token brings nothing back', async () => {
+    const server = await serve()
+    const client = await enterWithTokens(server, 'ann')
+    await join(client, 1, 'members')
+    server.state.answer = guest
+    await again(server)
+    await client.next(27)
+    client.send([9, 'ann'])
+    expect(await client.next(25)).toEqual([25, 'accepted', null])
+    expect(only(server)).toMatchObject({ role: 'guest' })
+    client.send([6, 2, 'channel', { id: 'members' }])
+    expect((await client.next(19))[2]).toBe('FORBIDDEN')
+    server.state.answer = () => null
+    client.send([9, 'ann'])
+    expect((await client.closed()).code).toBe(4508)
+  })
+
+  it('that answered about a fresh token before a revocation is asked again', async () => {
+    const server = await serve()
+    const client = await enterWithTokens(server, 'ann')
+    let answer: (() => void) | undefined
+    server.state.answer = (user) => new Promise((resolve) => (answer = () => resolve(user)))
+    client.send([9, 'ann:600000'])
+    await eventually(() => expect(answer).toBeDefined())
+    server.state.answer = guest
+    await again(server)
+    answer?.()
+    expect((await client.next(25))[1]).toBe('accepted')
+    expect(only(server)).toMatchObject({ role: 'guest', tokenId: 't' })
+    expect(server.state.asked).toHaveLength(3)
+  })
+
+  it('that cannot be asked about a fresh token lets the old one count, and asks for another', async () => {
+    const server = await serve()
+    const client = await enterWithTokens(server, 'ann:1000000')
+    server.state.answer = () => Promise.reject(new Error('the pool is closed'))
+    client.send([9, 'ann:2000000'])
+    await eventually(() => expect(server.state.asked).toHaveLength(1))
+    await settled(client)
+    server.clock.advance(6000)
+    expect(await client.next(25)).toEqual([25, 'wanted', 994_000])
+    server.state.answer = (user) => ({ ...user, expiresAt: server.clock.wall() + 5000 })
+    client.send([9, 'ann:2000000'])
+    expect(await client.next(25)).toEqual([25, 'accepted', 5000])
   })
 
   it('is asked before WELCOME for who was on their way in', async () => {
@@ -202,6 +270,37 @@ describe('reauthorize', () => {
     client.send([1, 's', 'x', '1.0.0', []])
     expect((await client.closed()).code).toBe(4508)
     expect(client.frames).toEqual([])
+  })
+})
+
+describe('the rooms of a connection', () => {
+  it('are asked again together: one that hangs keeps no other waiting, and all have callTimeout', async () => {
+    const server = await serve({ callTimeout: 1000 })
+    const client = await server.enter('ann')
+    const all = ['a', 'b', 'c', 'd', 'e', 'members']
+    for (const [i, id] of all.entries()) await join(client, i + 1, id)
+    server.state.hangs = () => true
+    server.state.answer = guest
+    const done = again(server)
+    expect(await client.next(27)).toEqual([27, 'channel[["id","members"]]', 'revoked'])
+    server.clock.advance(1000)
+    await done
+    expect([...server.live.connections()][0]?.rooms).toHaveLength(5)
+    expect(server.app.ackord.stats().unchecked).toBe(5)
+  })
+
+  it('are asked 64 at a time, and stay where that takes too long', async () => {
+    const server = await serve({ callTimeout: 1000 })
+    const client = await server.enter('ann')
+    for (let i = 1; i <= 70; i++) await join(client, i, `${i}`)
+    server.state.hangs = (id) => Number(id) > 3
+    const done = again(server)
+    await eventually(() => expect(server.state.hanging).toHaveLength(64))
+    server.clock.advance(1000)
+    await done
+    expect(server.state.hanging).toHaveLength(64)
+    expect([...server.live.connections()][0]?.rooms).toHaveLength(70)
+    expect(server.app.ackord.stats().unchecked).toBe(67)
   })
 })
 

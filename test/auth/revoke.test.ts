@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
 import type { RevokeOptions, RevokeTarget } from '../../plugins/index.js'
 import { eventually } from '../gateway/support.js'
-import { abortAll, type RawClient, refused } from '../support/raw-client.js'
-import { type Member, type ServerOptions, startServer } from '../support/server.js'
+import { abortAll, connect, type RawClient, refused } from '../support/raw-client.js'
+import { contract, type Member, type ServerOptions, startServer } from '../support/server.js'
 import { enterWithTokens, hello, outcome, settled } from './support.js'
 
 afterEach(abortAll)
@@ -61,6 +62,26 @@ async function serve(options: ServerOptions = {}) {
 async function join(client: RawClient, seq: number, id: string): Promise<void> {
   client.send([6, seq, 'channel', { id }])
   await client.next(22)
+}
+
+/** A client in rooms a and b that stopped reading when more of a waits than the operating system and the socket take. */
+async function serveSlowReader(compression: boolean) {
+  const server = await serve({ maxBuffered: 16_777_216, compression })
+  const client = await connect(server.url, { deflate: compression })
+  expect(client.extensions).toBe(compression ? 'permessage-deflate' : '')
+  client.send([1, 's', contract.hash, '1.0.0', [], 'ann'])
+  await client.next(17)
+  await join(client, 1, 'a')
+  await join(client, 2, 'b')
+  client.pause()
+  const [connection] = server.live.connections()
+  const large = randomBytes(250_000).toString('hex')
+  for (let i = 0; (connection?.buffered ?? 0) < 4_000_000 && i < 100; i++) {
+    await server.live.room.channel({ id: 'a' }).publish('posted', post(`a${i}${large}`))
+    await new Promise(setImmediate)
+  }
+  expect(connection?.buffered).toBeGreaterThan(1_000_000)
+  return Object.assign(server, { client })
 }
 
 const post = (text: string) => ({ id: text, text })
@@ -143,6 +164,20 @@ describe('revoke', () => {
     expect(await sends(() => connection()?.disconnect('kicked'))).toContain(21)
   })
 
+  for (const compression of [false, true]) {
+    it(`drops what is queued for a client that reads slowly; compressed: ${compression}`, async () => {
+      const { client, live } = await serveSlowReader(compression)
+      await live.room.channel({ id: 'a' }).publish('posted', post('a secret'))
+      await live.user('ann').send('notice', post('a secret'))
+      await new Promise(setImmediate)
+      await live.revoke({ user: 'ann' })
+      client.resume()
+      expect((await client.closed()).code).toBe(4508)
+      expect(client.frames.filter(([type]) => type === 21)).toEqual([])
+      expect(client.frames.map(([, , , payload]) => payload)).not.toContainEqual(post('a secret'))
+    })
+  }
+
   it('also meets who is on their way in: being authenticated, before HELLO, before WELCOME', async () => {
     for (const target of [{ user: 'ann' }, { session: 's' }, { tokenId: 't' }] satisfies RevokeTarget[]) {
       const server = await serve()
@@ -171,6 +206,19 @@ describe('revoke', () => {
       await server.release('connect')
       expect([first, second, third].flatMap(kinds)).toEqual([])
     }
+  })
+
+  it('meets who is on their way in before anything of the application runs, and before an older connection goes', async () => {
+    const seen: unknown[] = []
+    const namespace = { data: ({ tokenId }: Member) => void seen.push(tokenId) } as ServerOptions['namespace']
+    const server = await serve({ ...(namespace && { namespace }) })
+    const older = await server.enter('ann:t1', 's')
+    const younger = await server.connect({ headers: { authorization: 'Bearer ann:t2' } })
+    await server.live.revoke({ tokenId: 't2' })
+    younger.send(hello())
+    expect((await younger.closed()).code).toBe(4508)
+    expect(seen).toEqual(['t1'])
+    await settled(older)
   })
 
   it('lets those in who come afterwards', async () => {
@@ -263,31 +311,21 @@ describe("revoke with mode 'reauthorize'", () => {
     expect(await ended(() => room.evict('ann', 'revoked'))).toEqual([27, 18])
   })
 
-  it('takes back what is queued for a member that reads slowly, and nothing else', async () => {
-    const { enter, live, denied } = await serve({ maxBuffered: 16_777_216 })
-    const client = await enter('ann')
-    await join(client, 1, 'a')
-    await join(client, 2, 'b')
-    client.pause()
-    const [connection] = live.connections()
-    const large = 'x'.repeat(500_000)
-    // More than the operating system and the socket take.
-    for (let i = 0; (connection?.buffered ?? 0) < 4_000_000 && i < 100; i++) {
-      await live.room.channel({ id: 'a' }).publish('posted', post(`a${i}${large}`))
+  for (const compression of [false, true])
+    it(`takes back what is queued for a member that reads slowly, and nothing else; compressed: ${compression}`, async () => {
+      const { client, live, denied } = await serveSlowReader(compression)
+      await live.room.channel({ id: 'a' }).publish('posted', post('a secret'))
+      await live.room.channel({ id: 'b' }).publish('posted', post('open'))
       await new Promise(setImmediate)
-    }
-    await live.room.channel({ id: 'a' }).publish('posted', post('a secret'))
-    await live.room.channel({ id: 'b' }).publish('posted', post('open'))
-    await new Promise(setImmediate)
-    denied.add('a')
-    await live.revoke({ user: 'ann' }, { mode: 'reauthorize' })
-    client.resume()
-    expect(await client.next(27)).toEqual([27, 'channel[["id","a"]]', 'revoked'])
-    const texts = client.frames.filter(([type]) => type === 23).map(([, , , payload]) => payload)
-    expect(texts).toContainEqual(post('open'))
-    expect(texts).not.toContainEqual(post('a secret'))
-    await settled(client)
-  })
+      denied.add('a')
+      await live.revoke({ user: 'ann' }, { mode: 'reauthorize' })
+      client.resume()
+      expect(await client.next(27)).toEqual([27, 'channel[["id","a"]]', 'revoked'])
+      const texts = client.frames.filter(([type]) => type === 23).map(([, , , payload]) => payload)
+      expect(texts).toContainEqual(post('open'))
+      expect(texts).not.toContainEqual(post('a secret'))
+      await settled(client)
+    })
 
   it('asks again for a join under way', async () => {
     const { enter, live, denied, holds, held, release } = await serve()
@@ -351,6 +389,48 @@ describe("revoke with mode 'reauthorize'", () => {
     clock.advance(30_000)
     expect((await silent.closed()).code).toBe(4002)
     await settled(asked)
+  })
+
+  it('does not count a token as fresh that was looked at before: it is verified again', async () => {
+    let role = 'admin'
+    const waiting: Array<() => void> = []
+    const hold = { on: false }
+    const server = await serve({
+      namespace: {
+        authenticate: async ({ token }) => {
+          const user = { id: token, role: role as 'member' }
+          if (hold.on) await new Promise<void>((resolve) => waiting.push(resolve))
+          return user
+        },
+      },
+    })
+    const client = await enterWithTokens(server, 'ann')
+    hold.on = true
+    client.send([9, 'ann'])
+    await eventually(() => expect(waiting).toHaveLength(1))
+    role = 'guest'
+    hold.on = false
+    await server.live.revoke({ user: 'ann' }, { mode: 'reauthorize' })
+    waiting[0]?.()
+    await client.nextWhere(([type, what]) => type === 25 && what === 'accepted', 'accepted')
+    expect([...server.live.connections()].map(({ user }) => user)).toEqual([{ id: 'ann', role: 'guest' }])
+  })
+
+  it('of a user on their way in is done before the application sees them', async () => {
+    const seen: unknown[] = []
+    const server = await serve({
+      namespace: {
+        data: ({ role }: Member) => void seen.push(role),
+        reauthorize: (user: Member) => ({ id: user.id, role: 'guest' }),
+      } as unknown as NonNullable<ServerOptions['namespace']>,
+    })
+    const client = await server.connect({ headers: { authorization: 'Bearer ann:t' } })
+    await server.live.revoke({ user: 'ann' }, { mode: 'reauthorize' })
+    client.send(hello())
+    await client.next(17)
+    expect(seen).toEqual(['guest'])
+    // It is still found by the token it came with.
+    expect(await server.live.revoke({ tokenId: 't' })).toBe(1)
   })
 
   it('of a user on their way in has them bring a fresh token soon', async () => {

@@ -75,6 +75,18 @@ describe('a ticket', () => {
     expect((await client.next(25))[1]).toBe('accepted')
   })
 
+  it('is not used by a plain GET that asks for the verdict', async () => {
+    const server = await serve()
+    const authorization = `Bearer ${await ticketFor(server)}`
+    const verdict = async (headers = {}) =>
+      (await server.app.inject({ url: '/v1/live', headers: { authorization, ...headers } })).statusCode
+    expect([await verdict(), await verdict({ 'sec-websocket-protocol': 'ackord.v1.json' })]).toEqual([
+      426, 426,
+    ])
+    expect(await outcome(server, { headers: { authorization } })).toBe(17)
+    expect(await verdict()).toBe(401)
+  })
+
   it('works for one of many who present it at once', async () => {
     const server = await serve()
     const inHello = await ticketFor(server)

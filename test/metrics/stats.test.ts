@@ -5,6 +5,7 @@ import { ackord, CallError, LATENCY_BUCKETS_MS, namespace } from '../../plugins/
 import { Histogram } from '../../plugins/metrics/histogram.js'
 import { changesBetween } from '../../plugins/metrics/report.js'
 import { eventually, listen, makeApp } from '../gateway/support.js'
+import { OPCODE, wsFrame } from '../support/raw-bytes.js'
 import { abortAll, connect, refused } from '../support/raw-client.js'
 import { contract, startServer } from '../support/server.js'
 
@@ -20,7 +21,7 @@ describe('stats()', () => {
       uptime: 0,
       connections: { open: 0, opening: 0, users: 0 },
       upgrades: { pending: 0, accepted: 0, refused: {} },
-      closes: {},
+      closes: { sent: {}, received: {} },
       buffered: 0,
       streams: 0,
       backpressure: { dropped: 0, closed: 0, paused: 0, overloaded: 0 },
@@ -52,7 +53,7 @@ describe('stats()', () => {
     ann.close(1000)
     await ann.closed()
     await eventually(() => expect(app.ackord.stats().connections.open).toBe(2))
-    expect(app.ackord.stats().closes).toEqual({ 1000: 1 })
+    expect(app.ackord.stats().closes).toEqual({ sent: {}, received: { 1000: 1 } })
   })
 
   it('counts a close once, and by the code that ended the connection', async () => {
@@ -65,7 +66,9 @@ describe('stats()', () => {
     await nobody.closed()
     const ben = await enter('ben')
     ben.abort()
-    await eventually(() => expect(app.ackord.stats().closes).toEqual({ 4501: 1, 4506: 1, 1006: 1 }))
+    await eventually(() => {
+      expect(app.ackord.stats().closes).toEqual({ sent: { 4501: 1, 4506: 1 }, received: { 1006: 1 } })
+    })
   })
 
   it('counts calls by name and code, each once, with how long they took', async () => {
@@ -204,8 +207,9 @@ describe('stats()', () => {
       ann.send([2, 2 * i, `name ${i}`, {}])
       // Nothing checks the code of what is not answered.
       ann.send([2, 2 * i + 1, 'nudge', { name: 'hi' }])
+      // More at once would be refused as OVERLOADED.
+      await ann.next(19)
     }
-    for (let i = 1; i <= 200; i++) await ann.next(19)
     await ann.ping()
     const calls = app.ackord.stats().namespaces[PATH]?.calls ?? {}
     expect(Object.keys(calls)).toEqual(['.', 'nudge'])
@@ -213,19 +217,46 @@ describe('stats()', () => {
     expect(calls.nudge?.other?.count).toBe(200 - 64)
   })
 
-  it('does not grow with the close codes that peers make up', async () => {
+  it('keeps the close codes that peers send apart from ours, and those they make up under one name', async () => {
     const { app, enter } = await startServer()
-    for (let code = 4600; code < 4700; code++) {
+    for (const code of [4508, 1013, 1001, 4004, 3000, ...Array.from({ length: 100 }, (_, n) => 4600 + n)]) {
       const client = await enter('ann')
       client.close(code)
       await client.closed()
     }
+    const broken = await enter('ann')
+    broken.write(wsFrame({ opcode: 3 }))
+    expect((await broken.closed()).code).toBe(1002)
+    const silent = await enter('ann')
+    silent.write(wsFrame({ opcode: OPCODE.close }))
+    await silent.closed()
     await eventually(() => {
-      const { closes } = app.ackord.stats()
-      expect(Object.keys(closes).length).toBeLessThanOrEqual(65)
-      expect(Object.values(closes).reduce((sum, count) => sum + count, 0)).toBe(100)
-      expect(closes.other).toBeGreaterThan(30)
+      expect(app.ackord.stats().closes).toEqual({
+        sent: { 1002: 1 },
+        received: { 1001: 1, 1005: 1, 4004: 1, other: 103 },
+      })
     })
+  })
+
+  it('counts as open who has WELCOME, and as opening who is before it', async () => {
+    let release = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const { app, connect } = await startServer({
+      after: (app) => app.ackordGateway.addHook('onConnect', () => gate),
+    })
+    const client = await connect()
+    client.send([1, 'session', contract.hash, '1.0.0', [], 'ann'])
+    const counts = () => {
+      const { connections, namespaces } = app.ackord.stats()
+      return [connections.open, connections.opening, namespaces[PATH]?.open]
+    }
+    await eventually(() => expect(app.ackord.stats().connections.users).toBe(1))
+    expect(counts()).toEqual([0, 1, 0])
+    release()
+    await client.next(17)
+    expect(counts()).toEqual([1, 0, 1])
   })
 
   it('shows what waits to leave, and what happens at the bounds, as the hooks do', async () => {

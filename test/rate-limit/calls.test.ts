@@ -138,6 +138,22 @@ describe('a limit on a call', () => {
     expect(probe.log).toEqual(['nudge first', 'echo hi'])
   })
 
+  it("of '*' counts what the contract does not have, and a flood of that is closed", async () => {
+    const { enter, app } = await startServer({ floodAfter: 5, limits: { '*': { max: 2, seconds: 3600 } } })
+    const ann = await enter('ann')
+    for (let i = 1; i <= 2; i++) ann.send([2, i, 'nope', null])
+    for (let i = 1; i <= 2; i++) expect((await ann.next(19))[2]).toBe('UNKNOWN_CALL')
+    for (let i = 3; i <= 200; i++) ann.send([2, i, `nope ${i}`, null])
+    expect(await ann.closed()).toMatchObject({ code: 4005 })
+    expect(codes(ann.frames.slice(3))).toEqual(Array(5).fill('RATE_LIMITED'))
+    expect(app.ackord.stats().namespaces['/v1/live']?.calls['.']).toMatchObject({
+      UNKNOWN_CALL: { count: 2 },
+    })
+    const ben = await (await startServer({ limits: { echo: { max: 1, seconds: 3600 } } })).enter('ben')
+    for (let i = 1; i <= 3; i++) ben.send([2, i, 'nope', null])
+    for (let i = 1; i <= 3; i++) expect((await ben.next(19))[2]).toBe('UNKNOWN_CALL')
+  })
+
   it('drops volatile calls without a word, and counts them', async () => {
     const { enter, app, probe } = await startServer({ limits: { nudge: { max: 2, seconds: 3600 } } })
     const ann = await enter('ann')
@@ -202,7 +218,7 @@ describe('a flood', () => {
     expect(ann.frames.filter(([type]) => type === 19)).toHaveLength(20)
     // It came back: its user has not got a fresh bucket by that.
     expect(codes(await echo(await enter('ann'), 1, 1))).toEqual(['RATE_LIMITED'])
-    expect(app.ackord.stats().closes['4005']).toBe(1)
+    expect(app.ackord.stats().closes.sent['4005']).toBe(1)
   })
 
   it('is none where the refusals are far apart', async () => {
@@ -249,6 +265,7 @@ describe('limits', () => {
       [{ echo: { max: 1, seconds: 1, window: 5 } }, 'window'],
       [{ echo: [{ max: 1, seconds: 1 }, 7] }, 'echo'],
       [{ echo: null }, 'echo'],
+      [{ echo: [] }, 'empty'],
       ['many', 'limits'],
     ]
     for (const [limits, detail] of wrong) {
@@ -266,7 +283,6 @@ describe('limits', () => {
     for (const limits of [
       undefined,
       {},
-      { echo: [] },
       { echo: { max: 1, seconds: 1 } },
       { echo: { max: 10_000, seconds: 1 } },
       { echo: { max: 1_000_000, seconds: 86_400 } },

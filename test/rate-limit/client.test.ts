@@ -54,7 +54,7 @@ it('a generated client comes back with queued calls when it was told to: all are
   const { rateLimited, closes } = app.ackord.stats()
   // Without a time of their own for each it would be thousands.
   expect(rateLimited).toBeLessThan(400)
-  expect(closes).toEqual({})
+  expect(closes).toEqual({ sent: {}, received: {} })
 })
 
 it('a generated client is told of an attempt that was refused, and when to try again', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createClock } from '../../client/testing/index.js'
-import { serverClock } from '../../contract/clock.js'
+import { serverClock } from '../../contract/server-clock.js'
 import { MemoryBuckets } from '../../plugins/rate-limit/memory.js'
 import { SharedBuckets } from '../../plugins/rate-limit/shared.js'
 import { TAKE } from '../../plugins/rate-limit/take-script.js'

@@ -30,6 +30,7 @@ const start = async (options: RateLimitPluginOptions, routeLimit?: RouteLimit) =
     warnings,
     enter: () => connect(`ws://127.0.0.1:${port}/live`, as('good')),
     refuse: (token = 'good') => refused(`ws://127.0.0.1:${port}/live`, as(token)),
+    order: (token: string) => fetch(`http://127.0.0.1:${port}/live/ticket`, { method: 'POST', ...as(token) }),
     ask: (token = 'good') => fetch(`http://127.0.0.1:${port}/live`, as(token)),
   }
 }
@@ -61,6 +62,14 @@ describe('@fastify/rate-limit', () => {
       expect(warnings()).toEqual([])
     })
   }
+
+  it("counts tickets by the namespace's routeConfig, apart from upgrades", async () => {
+    const { order, enter } = await start({ global: false }, { max: 2, timeWindow: 60_000 })
+    const statuses: number[] = []
+    for (const token of ['good', 'guess', 'good']) statuses.push((await order(token)).status)
+    expect(statuses).toEqual([200, 401, 429])
+    await enter()
+  })
 
   it('tells a plain GET the same', async () => {
     const { ask, told } = await start({ max: 1, timeWindow: 60_000 })
