@@ -27,6 +27,8 @@ export class Caps {
   readonly load: Load
   /** For warnings that a peer can cause at will. */
   readonly seldom: Seldom
+  /** The same by Origin, which a peer can make up: they must not silence the others. */
+  readonly origins: Seldom
 
   readonly #maxUpgrades: number
   readonly #log: FastifyBaseLogger
@@ -50,6 +52,7 @@ export class Caps {
     const meter = lag === undefined ? eventLoopLag() : { read: lag, stop: () => {} }
     this.load = new Load(clock, appLimit('maxLag', options), meter)
     this.seldom = new Seldom(clock)
+    this.origins = new Seldom(clock)
   }
 
   /** Why this node lets nobody in now, whoever it is, where so many upgrades are under way. */

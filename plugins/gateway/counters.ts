@@ -1,5 +1,7 @@
 /** What the gateway counts for all namespaces of an app. Each costs an increment. docs/metrics.md. */
 
+import { CLOSE } from '../../contract/wire/index.js'
+
 /** What happened to a connection that was too fast or too slow. */
 export type Backpressure = 'dropped' | 'closed' | 'paused' | 'overloaded'
 
@@ -29,8 +31,10 @@ export class Counters {
   accepted = 0
   /** Upgrades refused, and plain GETs whose verdict was one, by code. */
   readonly refused = new Tally()
-  /** Connections that ended, by close code. */
+  /** Connections that this node closed, by close code. */
   readonly closes = new Tally()
+  /** Connections that ended from outside, by close code as in `receivedCode`. */
+  readonly left = new Tally()
   /** Messages dropped at the bound of a connection. */
   dropped = 0
   /** Connections closed because they read too slowly (1013). */
@@ -42,3 +46,12 @@ export class Counters {
   /** Checks of `reauthorize`, and of a member's `join`, that could not be made: what was granted stayed. */
   unchecked = 0
 }
+
+const FROM_CLIENTS: ReadonlySet<number> = new Set(
+  Object.values(CLOSE)
+    .filter(({ by }) => by !== 'server')
+    .map(({ code }) => code),
+)
+
+/** The name under which a close code from outside is counted: a peer can send any, and only those that are its to send are kept apart. */
+export const receivedCode = (code: number): string => (FROM_CLIENTS.has(code) ? String(code) : 'other')

@@ -15,6 +15,11 @@ const TELLING_SHARE = 0.5
 const LEAST_BATCH = 50
 /** Milliseconds from one batch to the next, on average: half to one and a half of it. */
 const BATCH_MS = 100
+/**
+ * Probes behind GOAWAY that have to be answered, one after the other. The first answer may be a BEAT of the client's own that crossed
+ * GOAWAY, and then there is no other (PROTOCOL.md § Heartbeat); it sends none so soon after.
+ */
+const PROBES = 2
 /** Milliseconds without anybody leaving after which who came back here has nowhere else to go. */
 const SETTLE_MS = 250
 
@@ -33,6 +38,8 @@ export class Drain {
   readonly #grace: number
   // Told, and to be closed as soon as nothing of them is in flight. At most one entry per connection.
   readonly #ending = new Set<Connection>()
+  // Told by GOAWAY, and how many probes were sent behind it. At most one entry per connection.
+  readonly #told = new Map<Connection, number>()
   #hooksEnded = false
   // Upgrades refused since it began, and when one was or a connection ended.
   #refused = 0
@@ -64,6 +71,7 @@ export class Drain {
       const batch = untold.slice(told, told + size)
       told += size
       for (const connection of batch) this.#tell(connection, cutOff - clock.now())
+      this.#probeAgain()
       this.#endStranded()
       await this.#wait(Math.min(BATCH_MS * (0.5 + random()), cutOff - clock.now()))
     }
@@ -79,6 +87,7 @@ export class Drain {
   progress(connection: Connection): void {
     if (!this.#host.sockets.has(connection)) {
       this.#ending.delete(connection)
+      this.#told.delete(connection)
       this.#moved = this.#host.clock.now()
     } else if (this.#ending.has(connection)) {
       // Its last answer may be made behind this, in the same step.
@@ -108,23 +117,34 @@ export class Drain {
     if (connection.phase !== 'open') return
     const knows = connection.features.includes('goaway')
     if (knows && connection.send([FRAMES.GOAWAY.type, 'restart', Math.ceil(within)], 'drop')) {
-      sendBeat(connection)
+      this.#told.set(connection, 0)
+      this.#probe(connection)
       return
     }
     this.#ending.add(connection)
     this.#endIfIdle(connection)
   }
 
-  #endIfIdle(connection: Connection): void {
-    if (this.#hooksEnded && isIdle(connection)) connection.close(CLOSE.RESTART)
+  #probeAgain(): void {
+    for (const [connection, probes] of this.#told)
+      if (probes < PROBES && connection.beats === 0) this.#probe(connection)
   }
 
-  // Where there is no other node, each of them comes back to this one. Who has answered the probe has read GOAWAY and sends nothing
-  // new: nothing is lost by ending it.
+  #probe(connection: Connection): void {
+    if (sendBeat(connection)) this.#told.set(connection, (this.#told.get(connection) ?? 0) + 1)
+  }
+
+  #endIfIdle(connection: Connection): void {
+    if (this.#hooksEnded && connection.requests.isIdle) connection.close(CLOSE.RESTART)
+  }
+
+  // Where there is no other node, each of them comes back to this one. Who has answered the probes has read GOAWAY and sends
+  // nothing new: nothing is lost by ending it.
   #endStranded(): void {
     const { clock, sockets } = this.#host
     if (this.#refused < sockets.size || clock.now() - this.#moved < SETTLE_MS) return
-    for (const connection of sockets) if (connection.beats === 0) this.#endIfIdle(connection)
+    for (const [connection, probes] of this.#told)
+      if (probes === PROBES && connection.beats === 0) this.#endIfIdle(connection)
   }
 
   // Until so many milliseconds are over or nothing is left.
@@ -140,5 +160,3 @@ export class Drain {
     if (timer !== undefined) clock.clearTimeout(timer)
   }
 }
-
-const isIdle = ({ inFlight, streams }: Connection): boolean => inFlight === 0 && streams === 0

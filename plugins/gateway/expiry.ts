@@ -3,7 +3,10 @@ import type { Clock, Timer } from '../../contract/clock.js'
 import { CLOSE, FRAMES } from '../../contract/wire/index.js'
 import type { Connection } from './connection.js'
 
-/** Milliseconds between two looks at the least: so much late an end may be noticed where nothing is received. */
+/**
+ * Milliseconds between two looks at the least: so much late an end may be noticed where nothing is received, and so much early a client may
+ * be asked.
+ */
 const LEAST_WAIT = 1000
 /** What a Clock takes. */
 const LONGEST_WAIT = 2_147_483_647
@@ -63,7 +66,8 @@ export class Expiry {
         connection.close(CLOSE.TOKEN_EXPIRED)
         continue
       }
-      if (connection.renewAt <= now) want(connection, now)
+      // Early rather than late: with a short lead, the next look may be too late to answer.
+      if (connection.renewAt < now + LEAST_WAIT) want(connection, now)
       next = Math.min(next, dueOf(connection))
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next, LEAST_WAIT)

@@ -88,7 +88,7 @@ function chooseSubprotocol(mount: Mount, { headers }: FastifyRequest, isUpgrade:
   if (subprotocol === undefined) {
     throw new Refusal(426, 'SUBPROTOCOL', `offer the subprotocol ${codecs.subprotocols.join(' or ')}`)
   }
-  return subprotocol
+  return isUpgrade ? subprotocol : ''
 }
 
 function snapshot(mount: Mount, { ip, url, headers }: FastifyRequest, protocol: string): UpgradeInfo {
@@ -116,7 +116,7 @@ function checkOrigin(mount: Mount, request: FastifyRequest): void {
   if (allowedOrigins === undefined ? origin === own : allowedOrigins.has(origin)) return
   // By its first letters: a peer may make up as long ones as it likes.
   const shown = origin.slice(0, MAX_SHOWN)
-  mount.gateway.caps.seldom.tell(`origin ${shown}`, (unsaid) =>
+  mount.gateway.caps.origins.tell(shown, (unsaid) =>
     request.log.warn(
       { origin: shown, unsaid },
       'ackord: an upgrade was refused, its Origin is not in allowedOrigins',

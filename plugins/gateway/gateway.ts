@@ -1,7 +1,6 @@
 /** What the namespaces of one app share: paths, the turn, hooks, timers, and the way it all ends. */
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:net'
-import type { Duplex } from 'node:stream'
 // Taken at load, so that fake timers a user installs later do not hold up the end.
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
@@ -20,9 +19,10 @@ import { HttpSockets } from './http-sockets.js'
 import { Message } from './message.js'
 import type { Mount, MountDefinition } from './mount.js'
 import { type AckordOptions, appLimit, clockOf } from './options.js'
+import { CLOSING } from './refusal.js'
 import { Timeouts } from './timeouts.js'
 import { Turn } from './turn.js'
-import { refuseClosing } from './upgrade.js'
+import type { PendingUpgrade } from './upgrade.js'
 
 /** Milliseconds between two looks at what holds the server once it listens no more. */
 const CUT_MS = 100
@@ -45,8 +45,8 @@ export class Gateway {
   readonly handshakes: Timeouts<Connection>
   /** Connections whose socket is not yet closed. */
   readonly sockets = new Set<Connection>()
-  /** Sockets between their upgrade request and the 101. */
-  readonly upgrades: Timeouts<Duplex>
+  /** Between their request and the 101. */
+  readonly upgrades: Timeouts<PendingUpgrade>
   /** Ends connections with their tokens. */
   readonly expiry: Expiry
   /** Connections of the app's server that are still HTTP. */
@@ -78,7 +78,7 @@ export class Gateway {
     const writeFailed = (error: unknown): void => app.log.error({ err: error }, 'ackord: a write failed')
     this.turn = new Turn(writeFailed, options.groupedWrites)
     const opening = appLimit('handshakeTimeout', options)
-    this.upgrades = new Timeouts(this.clock, opening, (socket) => {
+    this.upgrades = new Timeouts(this.clock, opening, ({ socket }) => {
       this.caps.seldom.tell('handshakeTimeout', (unsaid) =>
         app.log.warn({ unsaid }, 'ackord: an upgrade was not decided in time'),
       )
@@ -137,7 +137,7 @@ export class Gateway {
    */
   async close(onError: (error: unknown) => void): Promise<void> {
     this.closing = true
-    for (const socket of this.upgrades) refuseClosing(socket)
+    for (const upgrade of this.upgrades) upgrade.refuse(CLOSING)
     for (const connection of this.handshakes) connection.close(CLOSE.RESTART)
     const hooks = Promise.allSettled(this.hooks.of('onClose').map(async (hook) => hook())).then((results) => {
       for (const result of results) if (result.status === 'rejected') onError(result.reason)

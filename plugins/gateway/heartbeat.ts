@@ -56,13 +56,24 @@ function look(connection: Connection): void {
   else if (connection.silentIn === LOOKS || connection.silentOut >= LOOKS) sendBeat(connection)
 }
 
-/** Sends BEAT now: the peer's answer to it says that it has read what was sent before. */
-export function sendBeat(connection: Connection): void {
-  if (connection.sendMessage(connection.mount.gateway.beat, 'drop')) connection.beats++
+/** Sends BEAT now: the peer's answer to it says that it has read what was sent before. False where there is no room for it. */
+export function sendBeat(connection: Connection): boolean {
+  const isSent = tryBeat(connection)
+  if (isSent) connection.beats++
+  return isSent
+}
+
+// There is no harm in a BEAT that does not fit: what waits before it is as good. So it is no message that was dropped.
+function tryBeat(connection: Connection): boolean {
+  const { beat } = connection.mount.gateway
+  return (
+    connection.writer.fits(beat.frame(connection.codec.binary).byteLength) &&
+    connection.sendMessage(beat, 'drop')
+  )
 }
 
 /** A BEAT came in: the answer to one of ours, or a probe that wants one. */
 export function onBeat(connection: Connection): void {
   if (connection.beats > 0) connection.beats--
-  else connection.sendMessage(connection.mount.gateway.beat, 'drop')
+  else tryBeat(connection)
 }

@@ -31,6 +31,7 @@ export interface Identity {
 export interface CallInfo {
   readonly mount: Mount
   readonly connection: Connection
+  /** Empty where the contract has no such call. */
   readonly name: string
   /** As sent: not yet validated; bytes are their base64 where the codec is JSON. */
   readonly input: unknown
@@ -61,8 +62,11 @@ export interface PublishInfo {
 /** An upgrade, or a plain GET that asked for the verdict, was refused. */
 export interface RefuseInfo {
   readonly mount: Mount
-  /** The client's address; behind a proxy as Fastify's `trustProxy` says. */
-  readonly ip: string
+  /**
+   * The client's address; behind a proxy as Fastify's `trustProxy` says. `undefined` of an upgrade that this node refused before Fastify
+   * saw it, whoever it was: OVERLOADED, FULL, CLOSING.
+   */
+  readonly ip: string | undefined
   readonly status: number
   /** PROTOCOL.md § Refusals; `HTTP_` and the status where a hook of the app answered by itself. */
   readonly code: string
@@ -81,6 +85,8 @@ export interface AnswerInfo {
 export interface DisconnectInfo {
   readonly code: number
   readonly reason: string
+  /** We closed it. Else the peer did, with whatever code it liked, or its socket was lost (1006). */
+  readonly isOurs: boolean
 }
 
 type Awaitable<T> = T | Promise<T>
@@ -100,7 +106,7 @@ export interface Hooks {
   onConnect(connection: Connection): Awaitable<void>
   /** Gone; its memberships and calls have ended. A throw is logged. */
   onDisconnect(connection: Connection, info: DisconnectInfo): Awaitable<void>
-  /** Around a call: look-up done, input not yet validated. Refuse by throwing a CallError. */
+  /** Around a call, one the contract does not have included: look-up done, input not yet validated. Refuse by throwing a CallError. */
   onCall(call: CallInfo, next: () => Promise<unknown>): Promise<unknown>
   /** A call was answered, or a volatile one or one whose connection is gone ended: once per call. A throw is logged. */
   onAnswer(answer: AnswerInfo): void
@@ -112,13 +118,16 @@ export interface Hooks {
   onLeave(join: JoinInfo): void
   /** Validated, before the broker. A throw reaches the publisher. */
   onPublish(publication: PublishInfo): Awaitable<void>
-  /** An upgrade was refused, by whom ever, or a plain GET was told that it would be. A throw is logged. */
+  /**
+   * An upgrade was refused, by whom ever, a plain GET was told that it would be, or a session beyond `maxConnectionsPerUser` was closed. A
+   * throw is logged.
+   */
   onRefuse(refusal: RefuseInfo): void
   /**
-   * A connection is too fast or too slow: a message to it was `dropped`, it was `closed` (1013), it is `paused`, a request of it
-   * was refused as `overloaded`. May be called often. A throw is logged.
+   * A connection is too fast or too slow: `count` messages to it were `dropped` in this turn of the event loop, it is `closed` (1013), it
+   * is `paused`, a request of it was refused as `overloaded`. May be called often. A throw is logged.
    */
-  onBackpressure(connection: Connection, what: Backpressure): void
+  onBackpressure(connection: Connection, what: Backpressure, count: number): void
   /** The app closes: no new connection comes, those that are here still answer. Awaited within the grace time. */
   onClose(): Awaitable<void>
 }
@@ -154,7 +163,10 @@ export class HookTable {
   /** Adds a hook for all namespaces, or for those mounted at `where`. Throws ACKORD_INVALID_HOOK. */
   add<N extends HookName>(name: N, hook: Hooks[N], where?: Where): void {
     if (!Object.hasOwn(this.#hooks, name))
-      throw new AckordError('ACKORD_INVALID_HOOK', `no hook is named ${name}`)
+      throw new AckordError(
+        'ACKORD_INVALID_HOOK',
+        `no hook is named ${name}; there are ${Object.keys(this.#hooks).join(', ')}`,
+      )
     if (typeof hook !== 'function') throw new AckordError('ACKORD_INVALID_HOOK', `${name}: pass a function`)
     this.#hooks[name].push({ hook, where })
   }

@@ -84,32 +84,24 @@ export const gatewayPlugin = fp<AckordOptions>(
 )
 
 export { addressKey } from './address.js'
-export type { Codecs, Revive, ServedCodec } from './codecs.js'
-export { Connection, type ConnectionSlots, type Request } from './connection.js'
-export { type Backpressure, Counters, Tally } from './counters.js'
-export { byteLength, frameOf, headerSize, writeFrame } from './framing.js'
+export type { Codecs } from './codecs.js'
+export { Connection, type ConnectionSlots } from './connection.js'
+export { byteLength, headerSize, writeFrame } from './framing.js'
 export { type Admission, admit, subprotocols } from './gate.js'
 export type { Gateway } from './gateway.js'
 export * from './hooks.js'
+export { checkUnit } from './identity.js'
 export { Message, type Pack } from './message.js'
 export {
   type Authenticator,
-  type FrameHandler,
   Mount,
   type MountDefinition,
-  type MountParts,
-  type Surface,
 } from './mount.js'
-export {
-  type AckordOptions,
-  appLimit,
-  checkNames,
-  type ResolvedSettings,
-  SETTING_NAMES,
-  type Settings,
-} from './options.js'
+export { checkNames, NAMESPACE_NAMES } from './option-names.js'
+export { type AckordOptions, appLimit, type Settings } from './options.js'
 export type { Drainable } from './outlet.js'
 export { closeCodeOf, Refusal, refusalOf, refuse } from './refusal.js'
+export type { Request } from './requests.js'
 export { Timeouts } from './timeouts.js'
 export type { Flushable } from './turn.js'
 export type { Writer } from './writer.js'

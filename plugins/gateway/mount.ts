@@ -11,12 +11,15 @@ import {
   type FrameOf,
   Violation,
 } from '../../contract/wire/index.js'
+import { addressKey } from './address.js'
 import { Cap } from './cap.js'
 import type { Connection } from './connection.js'
-import type { Backpressure } from './counters.js'
+import { type Backpressure, receivedCode } from './counters.js'
 import type { Gateway } from './gateway.js'
 import { onBeat } from './heartbeat.js'
 import type { DisconnectInfo, Hooks, Identity, RefuseInfo, UpgradeInfo } from './hooks.js'
+import { checkIdentity } from './identity.js'
+import { checkNames } from './option-names.js'
 import type { ResolvedSettings } from './options.js'
 import { Refusal } from './refusal.js'
 import { Registry, sessionKey } from './registry.js'
@@ -27,7 +30,7 @@ export type FrameHandler<N extends FrameName> = (connection: Connection, frame: 
 /** Finds out who a token belongs to. Throws a Refusal: 401, 403, or 503 where it cannot be found out now. */
 export type Authenticator = (token: string | undefined, upgrade: UpgradeInfo) => Promise<Identity>
 
-/** What `live.plugin({ … })` was given, as feature plugins find it: each looks at its own part. */
+/** What `live.plugin({ … })` was given; a feature plugin takes its own by `mount.part`. */
 export type MountParts = Readonly<Record<string, unknown>>
 
 /** What a namespace hands to the gateway. */
@@ -67,9 +70,16 @@ export class Mount {
   authenticator: Authenticator = NO_AUTHENTICATOR
   /** Finds a token that an upgrade carries. Set by the auth plugin. PROTOCOL.md § Tokens. */
   carriedToken: (request: FastifyRequest) => string | undefined = () => undefined
+  /**
+   * Asked before a connection that comes in takes anything, and again behind each promise that it gives. Closes who may not be here any
+   * more. Set by the auth plugin.
+   */
+  vet: (connection: Connection) => Promise<void> | undefined = () => undefined
   /** How handlers see connections and rooms. Set by the namespace plugin. */
   surface: Surface = { rooms: undefined, connection: (connection) => connection }
 
+  // Of `live.plugin({ … })`: what a feature plugin asked for.
+  readonly #taken = new Set<string>()
   // By frame number; a frame nobody handles is a violation.
   readonly #frames: Array<((connection: Connection, frame: never) => void) | undefined> = []
   #onConnect: ReadonlyArray<Hooks['onConnect']> = []
@@ -109,7 +119,13 @@ export class Mount {
     this.#frames[FRAMES[name].type] = handler as (connection: Connection, frame: never) => void
   }
 
-  /** Runs the plugins' `onMount` and takes the hooks as they then are. Throws what they throw. */
+  /** What `live.plugin({ … })` was given under a name; for `onMount`. What nobody asks for fails the start. */
+  part(name: string): unknown {
+    this.#taken.add(name)
+    return this.definition.parts[name]
+  }
+
+  /** Runs the plugins' `onMount` and takes the hooks as they then are. Throws what they throw, and ACKORD_INVALID_OPTION. */
   async prepare(): Promise<void> {
     const unserved = Object.entries(this.contract.rooms ?? {}).filter(
       ([, room]) => room.presence !== undefined,
@@ -119,6 +135,7 @@ export class Mount {
       this.log.warn({ path: this.path, rooms }, 'ackord: presence is not served by this version')
     }
     for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
+    checkNames(this.definition.parts, [...this.#taken], `part of live.plugin for ${this.path}`)
     this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
     this.#onDisconnect = this.gateway.hooks.of('onDisconnect', this.path)
     this.#onRefuse = this.gateway.hooks.of('onRefuse', this.path)
@@ -142,22 +159,15 @@ export class Mount {
     isWanted?: () => boolean,
   ): Promise<Identity> {
     const { authentications } = this.gateway.caps
-    const identity = await authentications.run(async () => this.authenticator(token, upgrade), isWanted)
-    const { id, expiresAt = Number.POSITIVE_INFINITY } = identity
-    const isId = typeof id === 'string' && id.length > 0 && id.length <= 256
-    if (!isId || typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) {
-      this.log.error(
-        'ackord: authenticate has to return an `id` of 1 to 256 characters, and `expiresAt` in ms or not at all',
-      )
-      throw new Refusal(503, 'UNAVAILABLE', 'authentication is not available now', 5)
-    }
-    if (expiresAt <= this.clock.wall()) throw new Refusal(401, 'UNAUTHORIZED', 'the token has expired')
+    const asker = { isWanted, address: addressKey(upgrade.ip) }
+    const identity = await authentications.run(async () => this.authenticator(token, upgrade), asker)
+    checkIdentity(this, identity)
     return identity
   }
 
   /**
-   * An authenticated connection comes in: of the session's two the older one goes, whichever was authenticated first, then the
-   * hooks see it. Throws to refuse.
+   * An authenticated connection comes in, if it was not revoked meanwhile: of the session's two the older one goes, whichever was
+   * authenticated first, then the hooks see it. Throws to refuse.
    */
   async admit(connection: Connection): Promise<void> {
     const { user } = connection
@@ -167,19 +177,35 @@ export class Mount {
       // It was good when it was checked: the client may come back with a fresh one.
       if (connection.expiresAt <= this.clock.now()) return connection.close(CLOSE.TOKEN_EXPIRED)
     }
+    connection.tokenId = user.tokenId
+    for (let check = this.vet(connection); check !== undefined; check = this.vet(connection)) await check
+    if (isClosed(connection)) return
     connection.place.settle()
     const other = this.connections.ofSession(connection.sessionKey)
     if (other !== undefined && other.order > connection.order) return connection.close(CLOSE.FENCED)
     if (other === undefined && this.connections.countOfUser(user.id) >= this.settings.maxConnectionsPerUser)
-      return connection.close(TOO_MANY)
+      return this.#tooMany(connection)
     other?.close(CLOSE.FENCED)
     this.connections.add(connection)
     const { data } = this.definition.options
-    if (typeof data === 'function') connection.data = data(user)
+    if (typeof data === 'function') connection.data = data(connection.user)
     for (const onConnect of this.#onConnect) {
-      if (connection.phase === 'closed') return
+      if (isClosed(connection)) return
       await onConnect(connection)
     }
+  }
+
+  // Only HELLO says which session it is: this is where a user who has enough of them is refused.
+  #tooMany(connection: Connection): void {
+    const { id, upgradeInfo, user } = connection
+    this.gateway.caps.seldom.tell('maxConnectionsPerUser', (unsaid) =>
+      this.log.warn(
+        { option: 'maxConnectionsPerUser', user: user.id, connection: id, unsaid },
+        'ackord: connections are closed, too many of this user',
+      ),
+    )
+    this.refused({ ip: upgradeInfo.ip, status: 429, code: 'TOO_MANY_CONNECTIONS' })
+    connection.close(TOO_MANY)
   }
 
   /** The first frame of an open connection. PROTOCOL.md § Opening. */
@@ -201,29 +227,37 @@ export class Mount {
     ])
   }
 
-  /** An upgrade, or a plain GET that asked for the verdict, was refused: counts it and tells the hooks. */
+  /** An upgrade, a plain GET that asked for the verdict, or a session too many was refused: counts it and tells the hooks. */
   refused(refusal: Omit<RefuseInfo, 'mount'>): void {
     this.gateway.counters.refused.add(refusal.code)
-    for (const hook of this.#onRefuse) this.tell('onRefuse', () => hook({ mount: this, ...refusal }))
+    this.tell('onRefuse', this.#onRefuse, { mount: this, ...refusal })
   }
 
-  /** A connection is too fast or too slow: counts it and tells the hooks. */
-  backpressure(connection: Connection, what: Backpressure): void {
-    this.gateway.counters[what]++
-    for (const hook of this.#onBackpressure) this.tell('onBackpressure', () => hook(connection, what))
+  /** A connection is too fast or too slow: counts it, `count` times, and tells the hooks once. */
+  backpressure(connection: Connection, what: Backpressure, count = 1): void {
+    this.gateway.counters[what] += count
+    this.tell('onBackpressure', this.#onBackpressure, connection, what, count)
   }
 
-  /** Calls a hook that only listens: what it throws, or rejects with, is logged. */
-  tell(name: string, hook: () => unknown): void {
-    const failed = (error: unknown): void =>
-      this.log.error({ err: error, path: this.path }, `ackord: an ${name} hook threw`)
-    try {
-      const result = hook()
-      // An async function fits where nothing is awaited; what it rejects with must not end the process.
-      if (result instanceof Promise) result.catch(failed)
-    } catch (error) {
-      failed(error)
+  /** Calls hooks that only listen: what one throws, or rejects with, is logged. */
+  tell<A extends readonly unknown[]>(
+    name: string,
+    hooks: ReadonlyArray<(...args: A) => unknown>,
+    ...args: A
+  ): void {
+    for (const hook of hooks) {
+      try {
+        const result = hook(...args)
+        // An async function fits where nothing is awaited; what it rejects with must not end the process.
+        if (result instanceof Promise) result.catch((error: unknown) => this.#threw(name, error))
+      } catch (error) {
+        this.#threw(name, error)
+      }
     }
+  }
+
+  #threw(name: string, error: unknown): void {
+    this.log.error({ err: error, path: this.path }, `ackord: an ${name} hook threw`)
   }
 
   /**
@@ -238,7 +272,9 @@ export class Mount {
   /** A connection's life is over; its socket may still be closing. */
   gone(connection: Connection, info: DisconnectInfo): void {
     connection.place.settle()
-    this.gateway.counters.closes.add(String(info.code))
+    const { closes, left } = this.gateway.counters
+    if (info.isOurs) closes.add(String(info.code))
+    else left.add(receivedCode(info.code))
     this.gateway.handshakes.delete(connection)
     if (!this.connections.delete(connection)) return
     for (const onDisconnect of this.#onDisconnect) void this.#disconnect(onDisconnect, connection, info)
@@ -264,3 +300,6 @@ export class Mount {
     this.gateway.progress(connection)
   }
 }
+
+// A function, because a phase may change during an await, which narrowing cannot see.
+const isClosed = ({ phase }: Connection): boolean => phase === 'closed'

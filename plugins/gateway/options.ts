@@ -1,9 +1,11 @@
 /** What may be set, its defaults and bounds. README.md § Options. */
-import { type Clock, serverClock } from '../../contract/clock.js'
+import type { Clock } from '../../contract/clock.js'
+import { serverClock } from '../../contract/server-clock.js'
 import { HANDSHAKE_MS } from '../../contract/wire/index.js'
 import { AckordError } from '../errors.js'
 import type { RedisClient } from '../redis/index.js'
 import { type Compression, type CompressionOptions, resolveCompression } from './compression.js'
+import { APP_NAMES, checkNames } from './option-names.js'
 
 /** Settings that hold for all namespaces; each namespace may set its own instead. */
 export interface Settings {
@@ -26,7 +28,7 @@ export interface Settings {
   /** Rooms one connection may be in. Default 1,000; 1 to 100,000. */
   readonly maxRooms?: number
   /**
-   * Milliseconds before its token ends at which a client is asked for a fresh one, or half of what is left where that is less; and
+   * Milliseconds before its token ends at which a client is asked for a fresh one, up to 1,000 earlier, or half of what is left where that is less; and
    * those it has for it at a re-authorization. Default 30,000; 1,000 to 3,600,000.
    */
   readonly tokenLead?: number
@@ -139,6 +141,8 @@ export function bounded(name: string, value: number | undefined, row: Limit): nu
 export function resolveSettings(namespace: Settings, app: Settings): ResolvedSettings {
   const number = (name: Bounded): number => bounded(name, namespace[name] ?? app[name], SETTING_LIMITS[name])
   const origins = namespace.allowedOrigins ?? app.allowedOrigins
+  if (origins !== undefined && !Array.isArray(origins))
+    throw new AckordError('ACKORD_INVALID_OPTION', 'allowedOrigins: an array of origins')
   for (const origin of origins ?? []) checkOrigin(origin)
   return {
     allowedOrigins: origins && new Set(origins),
@@ -158,53 +162,8 @@ export function resolveSettings(namespace: Settings, app: Settings): ResolvedSet
   }
 }
 
-/** The names of all settings. */
-export const SETTING_NAMES = [
-  'allowedOrigins',
-  'cookie',
-  'maxPayload',
-  'maxBuffered',
-  'inFlight',
-  'maxStreams',
-  'heartbeat',
-  'callTimeout',
-  'maxRooms',
-  'tokenLead',
-  'reauthorizeEvery',
-  'maxConnectionsPerUser',
-  'floodAfter',
-  'compression',
-] as const satisfies ReadonlyArray<keyof Settings>
-
-const APP_NAMES = [
-  ...SETTING_NAMES,
-  'handshakeTimeout',
-  'maxConnections',
-  'maxConnectionsPerAddress',
-  'maxUpgrades',
-  'maxUnauthenticated',
-  'maxAuthentications',
-  'maxLag',
-  'statsEvery',
-  'redis',
-  'grace',
-  'groupedWrites',
-  'clock',
-  'random',
-  'eventLoopLag',
-] as const satisfies ReadonlyArray<keyof AckordOptions>
-
 // What Fastify itself takes in the options of any plugin.
 const FASTIFY_NAMES = ['prefix', 'logLevel', 'logSerializers']
-
-/** Throws ACKORD_INVALID_OPTION for an option that would be ignored: most often a name with a typing error. */
-export function checkNames(options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new AckordError('ACKORD_INVALID_OPTION', `${name}: no such option; there are ${known.join(', ')}`)
-    }
-  }
-}
 
 /** Checks names and settings of an app's options, also those that every namespace sets for itself. Throws ACKORD_INVALID_OPTION. */
 export function checkAppOptions(options: AckordOptions): void {

@@ -42,11 +42,11 @@ export class Registry {
   }
 
   add(connection: Connection): void {
-    const { id } = connection.user
+    const { user, tokenId } = connection
     this.#all.add(connection)
     this.#sessions.set(connection.sessionKey, connection)
-    put(this.#users, id, connection)
-    this.setToken(connection, connection.user.tokenId)
+    put(this.#users, user.id, connection)
+    if (tokenId !== undefined) put(this.#tokens, tokenId, connection)
   }
 
   /** A connection that is here goes on by another token. */

@@ -42,12 +42,15 @@ export function declareRoute(
     reply: FastifyReply,
   ): Promise<FastifyReply | undefined> => {
     const waiting = pending.get(request.raw)
+    if (waiting?.isOver) return reply.hijack()
     try {
       const admission = await admit(mount, request, waiting)
+      if (waiting?.isOver) return reply.hijack()
       if (waiting === undefined) return refuse(reply, MAY_UPGRADE, mount.gateway.codecs.subprotocols)
       admissions.set(request.raw, admission)
       return undefined
     } catch (error) {
+      if (waiting?.isOver) return reply.hijack()
       if (error instanceof Refusal) return refuse(reply, error)
       request.log.error({ err: error }, 'ackord: an upgrade could not be checked')
       return refuse(reply, new Refusal(500, 'INTERNAL', 'the upgrade could not be checked'))
@@ -63,13 +66,13 @@ export function declareRoute(
       done()
       return
     }
-    const { socket, head } = waiting
     reply.hijack()
     reply.raw.detachSocket(reply.raw.socket ?? request.raw.socket)
     pending.delete(request.raw)
-    mount.gateway.upgrades.delete(socket)
+    mount.gateway.upgrades.delete(waiting)
     const { compression } = mount.settings
     if (compression !== undefined) keepAcceptableOffers(request.raw, compression)
+    const { socket, head } = waiting
     sockets.handleUpgrade(request.raw, socket, head, (ws) => {
       waiting.release()
       const connection = new Connection(mount, ws, socket, admission.upgrade, admission.identity, place)

@@ -23,8 +23,10 @@ export class GatewaySocket extends WebSocket {
     this.connection?.writer.end()
     this.connection?.writer.flushAll()
     super.close(code, reason)
-    // Also where `ws` closes by itself: the peer said Close, or broke RFC 6455. What it held is released now.
-    this.connection?.ended(code ?? CLOSE.NO_STATUS.code, String(reason ?? ''))
+    // Also where `ws` closes by itself: the peer said Close, or broke RFC 6455. What it held is released now. Only of the peer's Close
+    // has `ws` the reason as bytes, or no code.
+    const isOurs = code !== undefined && !Buffer.isBuffer(reason)
+    this.connection?.ended(code ?? CLOSE.NO_STATUS.code, String(reason ?? ''), isOurs)
   }
 
   override pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void {
@@ -40,7 +42,7 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
 function onClose(this: WebSocket, code: number, reason: Buffer): void {
   const connection = connectionOf(this)
   connection?.mount.closed(connection)
-  connection?.ended(code, reason.toString())
+  connection?.ended(code, reason.toString(), false)
 }
 function onError(this: WebSocket, error: Error): void {
   // `ws` has begun to close with the code that belongs to the error; 'close' follows.

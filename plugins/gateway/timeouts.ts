@@ -48,12 +48,19 @@ export class Timeouts<T> {
   readonly #expire = (): void => {
     this.#timer = undefined
     const now = this.#clock.now()
+    const over: T[] = []
     // All waits have one length, so the Map's order is the order of their ends.
     for (const [item, due] of this.#due) {
       if (due > now) {
+        // Before anybody is called back: what they add stands behind this one.
         this.#arm(due - now)
-        return
+        break
       }
+      over.push(item)
+    }
+    for (const item of over) {
+      // One may have ended another's wait, or begun it anew.
+      if ((this.#due.get(item) ?? Number.POSITIVE_INFINITY) > now) continue
       this.#due.delete(item)
       this.#onTimeout(item)
     }

@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Place } from './caps.js'
 import type { Gateway } from './gateway.js'
 import { hasRequest } from './http-sockets.js'
+import type { Mount } from './mount.js'
 import { answerOf, CLOSING, type Refusal } from './refusal.js'
 
 /** What Node hands over with an upgrade, until it is decided; the route finds it again by its request. */
@@ -17,21 +18,37 @@ export class PendingUpgrade {
   readonly head: Buffer
   /** What it has taken at the gate: given back with its socket, or handed to its connection. */
   place: Place | undefined
-  readonly #upgrades: Gateway['upgrades']
+  readonly #mount: Mount
+  #isOver = false
 
-  constructor(socket: Duplex, head: Buffer, upgrades: Gateway['upgrades']) {
+  constructor(mount: Mount, socket: Duplex, head: Buffer) {
+    this.#mount = mount
     this.socket = socket
     this.head = head
-    this.#upgrades = upgrades
-    upgrades.add(socket)
+    mount.gateway.upgrades.add(this)
     // Node takes its error listener off before 'upgrade': a peer's reset would otherwise end the process.
     socket.on('error', destroy)
     socket.on('close', this.#onClose)
   }
 
+  /** Answered, or its peer is gone: a hook of the app may have held it up for longer. Nothing may be taken for it any more. */
+  get isOver(): boolean {
+    return this.#isOver || this.socket.destroyed
+  }
+
+  /** Answers it by itself, without Fastify, and ends its socket. Whose it is behind a proxy nobody knows then. */
+  refuse(refusal: Refusal): void {
+    this.#isOver = true
+    this.socket.write(answerOf(refusal))
+    endSoon(this.socket)
+    if (refusal === CLOSING) this.#mount.gateway.refusedClosing()
+    const { status, code } = refusal
+    this.#mount.refused({ ip: undefined, status, code })
+  }
+
   /** The socket is a connection's now. */
   release(): void {
-    this.#upgrades.delete(this.socket)
+    this.#mount.gateway.upgrades.delete(this)
     this.socket.off('error', destroy)
     this.socket.off('close', this.#onClose)
   }
@@ -65,22 +82,14 @@ export function listenForUpgrades(
       else gateway.http.forget(socket)
       return
     }
-    if (gateway.closing) {
-      gateway.refusedClosing()
-      // Other listeners see that its request has a response, and leave it alone.
-      new ServerResponse(request).assignSocket(socket as Socket)
-      refuseClosing(socket)
-      mount.refused({ ip: request.socket.remoteAddress ?? '', status: CLOSING.status, code: CLOSING.code })
-      return
-    }
     gateway.http.forget(socket)
-    const refusal = gateway.caps.nodeRefusal(gateway.upgrades.size)
-    const upgrade = new PendingUpgrade(socket, head, gateway.upgrades)
+    // Fastify's router takes none any more when the app closes. PROTOCOL.md § Drain.
+    const refusal = gateway.closing ? CLOSING : gateway.caps.nodeRefusal(gateway.upgrades.size)
+    const upgrade = new PendingUpgrade(mount, socket, head)
     if (refusal !== undefined) {
       // Before anything is spent on it. Other listeners see that its request has a response, and leave it alone.
       new ServerResponse(request).assignSocket(socket as Socket)
-      refuseAtOnce(socket, refusal)
-      mount.refused({ ip: request.socket.remoteAddress ?? '', status: refusal.status, code: refusal.code })
+      upgrade.refuse(refusal)
       return
     }
     pending.set(request, upgrade)
@@ -105,17 +114,6 @@ const isWebSocket = (request: IncomingMessage): boolean =>
 
 function destroy(this: Duplex): void {
   this.destroy()
-}
-
-/** Answers an upgrade while the app closes, and ends its socket: Fastify's router takes none any more. PROTOCOL.md § Drain. */
-export function refuseClosing(socket: Duplex): void {
-  socket.on('error', destroy)
-  refuseAtOnce(socket, CLOSING)
-}
-
-function refuseAtOnce(socket: Duplex, refusal: Refusal): void {
-  socket.write(answerOf(refusal))
-  endSoon(socket)
 }
 
 /** Ends a socket once what was written has left. */

@@ -143,8 +143,14 @@ describe('a drain', () => {
     await eventually(() => expect(client.connection.state).toBe('open'))
     const closed = server.app.close()
     await eventually(() => expect(server.gateway.counters.refused.read()).toMatchObject({ CLOSING: 1 }))
+    const answered = () =>
+      eventually(() => expect([...server.gateway.sockets].map(({ beats }) => beats)).toEqual([0]))
+    await answered()
+    // The second probe.
+    server.clock.advance(100)
     await settle()
-    server.clock.advance(300)
+    await answered()
+    server.clock.advance(200)
     await eventually(() => expect(client.connection.state).toBe('waiting'))
     await closed
     expect(server.clock.now()).toBe(300)

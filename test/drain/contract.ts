@@ -1,5 +1,5 @@
 /** What the servers that are drained serve, and what a client of it would be generated from. */
-import type { Call, Descriptor, StreamCall } from '../../client/index.js'
+import { type Call, type Descriptor, type StreamCall, stream } from '../../client/index.js'
 import { call, defineContract, event, room, Type } from '../../contract/index.js'
 
 const Work = Type.Object({
@@ -52,15 +52,13 @@ export interface Calls {
 
 /** What a generated client hands to the runtime. */
 export const descriptor: Descriptor = {
-  name: contract.name,
   version: contract.version,
   hash: contract.hash,
   calls: {
     attempt: { delivery: 'attempt' },
     repeat: { delivery: 'repeat' },
     once: { delivery: 'once' },
-    count: { delivery: 'attempt', stream: true },
+    count: { delivery: 'attempt', stream },
   },
-  events: {},
   rooms: {},
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { eventually } from '../gateway/support.js'
+import { eventually, fill } from '../gateway/support.js'
 import { abortAll, type RawClient, refused } from '../support/raw-client.js'
 import { GRACE, serve } from './support.js'
 
@@ -13,6 +13,13 @@ async function takeGoaway(client: RawClient): Promise<readonly unknown[]> {
   // The server has read the answer when this is back.
   await client.ping()
   return goaway
+}
+
+/** Answers the second probe. */
+async function answerProbe(client: RawClient): Promise<void> {
+  await eventually(() => expect(client.frames.filter(([type]) => type === 26)).toHaveLength(2))
+  client.send([10])
+  await client.ping()
 }
 
 describe('a drain', () => {
@@ -79,6 +86,8 @@ describe('a drain', () => {
     await server.pass(200)
     expect(server.gateway.sockets.size).toBe(2)
     await server.pass(200)
+    await answerProbe(client)
+    await server.pass(200)
     expect((await client.closed()).code).toBe(1012)
     // It has not answered the probe: a call of it may be under way.
     expect(isDone()).toBe(false)
@@ -87,9 +96,50 @@ describe('a drain', () => {
     mute.send([10])
     await mute.ping()
     await server.pass(400)
+    await answerProbe(mute)
+    await server.pass(200)
     expect((await mute.closed()).code).toBe(1012)
     await closed
     expect(server.clock.now()).toBeLessThan(0.8 * GRACE)
+  })
+
+  it('does not take a BEAT that crossed GOAWAY for the answer to the probe behind it', async () => {
+    const server = await serve()
+    const client = await server.enterWith(['goaway'])
+    // Its own probe: the server reads it behind GOAWAY.
+    const { closed, isDone } = await server.close()
+    client.send([10])
+    await client.ping()
+    await refused(server.url)
+    for (let n = 0; n < 5; n++) await server.pass(200)
+    expect(isDone()).toBe(false)
+    client.send([2, 1, 'echo', { text: 'on its way' }])
+    expect(await client.next(18)).toEqual([18, 1, { text: 'on its way' }])
+    // By the protocol the first probe is the answer to its own, and only the second one wants one.
+    expect(client.frames.filter(([type]) => type === 26)).toHaveLength(2)
+    client.send([10])
+    await client.ping()
+    await server.pass(200)
+    expect((await client.closed()).code).toBe(1012)
+    await closed
+  })
+
+  it('does not take for told one whose probe did not fit behind GOAWAY', async () => {
+    const server = await serve()
+    const client = await server.enterWith(['goaway'])
+    const [connection] = server.gateway.sockets
+    // Room for GOAWAY, and not for BEAT.
+    let asks = 0
+    Object.defineProperty(connection, 'maxBuffered', { get: () => (asks++ === 0 ? 131_072 : 0) })
+    const { closed, isDone } = await server.close()
+    await refused(server.url)
+    for (let n = 0; n < 5; n++) await server.pass(200)
+    expect([connection?.phase, connection?.beats, isDone()]).toEqual(['open', 0, false])
+    expect(asks).toBeGreaterThan(1)
+    expect(await client.next(28)).toEqual([28, 'restart', 4000])
+    expect(client.frames.some(([type]) => type === 26)).toBe(false)
+    client.close(4004)
+    await closed
   })
 
   it('does not take those for stranded that came back while others leave', async () => {
@@ -145,11 +195,7 @@ describe('a drain', () => {
     await client.ping()
     client.pause()
     const [connection] = server.gateway.sockets
-    // As much as the bound and the kernel take.
-    for (const size of [10_000, 100, 1]) {
-      const fill = JSON.stringify([64, 'x'.repeat(size)])
-      while (connection?.writer.send(fill, 'drop')) await new Promise(setImmediate)
-    }
+    await fill(connection)
     const { closed } = await server.close()
     await server.pass(0)
     expect(connection?.phase).toBe('closed')

@@ -56,6 +56,18 @@ describe('connections of a node', () => {
     expect(warnings()).toMatchObject([{ code: 'FULL', option: 'maxConnections', unsaid: 0 }])
   })
 
+  it('are told to be full in the log, however many make up Origins', async () => {
+    const { url, open, refused, warnings } = await serve({ maxConnections: 1 })
+    for (let n = 0; n < 120; n++) {
+      const made = { headers: { origin: `https://${n}.example` } }
+      await expect(connect(url, made)).rejects.toMatchObject({ status: 403 })
+    }
+    expect(warnings()).toHaveLength(100)
+    await open('192.0.2.1')
+    expect(await refused('192.0.2.2')).toEqual([503, 'FULL'])
+    expect(warnings().at(-1)).toMatchObject({ code: 'FULL', option: 'maxConnections', unsaid: 0 })
+  })
+
   it('count until their socket is closed, not only until they are over', async () => {
     const { open, refused, counts, gateway } = await serve({ maxConnections: 1 })
     const client = await open('192.0.2.1')
@@ -215,8 +227,8 @@ describe('upgrades under way', () => {
       message: 'too many are coming in at once',
       retryAfter: Number(answered['retry-after']),
     })
-    expect(told).toEqual([['127.0.0.1', 503, 'OVERLOADED']])
-    // Fastify did not spend anything on it.
+    // Whose it is behind a proxy says only Fastify, which did not spend anything on it.
+    expect(told).toEqual([[undefined, 503, 'OVERLOADED']])
     expect(lines.slice(before).filter(({ msg }) => msg === 'incoming request')).toEqual([])
     release()
     await Promise.all(opening)

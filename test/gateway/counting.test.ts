@@ -60,7 +60,7 @@ describe('authentications', () => {
     const ends: Array<(value: string) => void> = []
     const settled: unknown[] = []
     let count = 0
-    const run = (isWanted?: () => boolean): void => {
+    const run = (isWanted?: () => boolean, address?: string): void => {
       const n = count++
       const work = () => {
         begun.push(n)
@@ -68,7 +68,7 @@ describe('authentications', () => {
           ends[n] = resolve
         })
       }
-      authentications.run(work, isWanted).then(
+      authentications.run(work, { isWanted, address }).then(
         (value) => settled.push([n, value]),
         ({ status, code }: { status: number; code: string }) => settled.push([n, status, code]),
       )
@@ -146,6 +146,30 @@ describe('authentications', () => {
     await end(0)
     expect(begun).toEqual([0, 2])
     expect([authentications.running, authentications.waiting]).toEqual([1, 0])
+  })
+
+  it('of one address are at most a quarter of those that run and wait', async () => {
+    const { authentications, settled, run, end } = start(4)
+    for (let i = 0; i < 12; i++) run(undefined, 'one')
+    await eventually(() => expect(settled).toEqual([[11, 429, 'TOO_MANY_CONNECTIONS']]))
+    for (let i = 0; i < 12; i++) run(undefined, 'other')
+    await eventually(() => expect(settled).toHaveLength(2))
+    // Who has no address counts by nobody.
+    for (let i = 0; i < 22; i++) run()
+    expect([authentications.running, authentications.waiting]).toEqual([4, 40])
+    await end(0)
+    run(undefined, 'one')
+    expect([authentications.running, authentications.waiting, settled.length]).toEqual([4, 40, 3])
+  })
+
+  it('give their share back, however they end', async () => {
+    const { clock, authentications, run } = start(4)
+    for (let i = 0; i < 11; i++) run(i < 8 ? undefined : () => false, 'one')
+    expect(authentications.addresses).toBe(1)
+    clock.advance(500)
+    clock.advance(500)
+    await eventually(() => expect([authentications.running, authentications.addresses]).toEqual([0, 0]))
+    expect(clock.pending).toBe(0)
   })
 
   it('go on after one that throws', async () => {

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
+import { settle } from '../drain/support.js'
 import { abortAll, type RawClient } from '../support/raw-client.js'
 import { contract, type ServerOptions, startServer } from '../support/server.js'
-import { eventually } from './support.js'
+import { eventually, fill } from './support.js'
 
 afterEach(abortAll)
 
@@ -116,6 +117,22 @@ describe('BEAT', () => {
     }
     await settled(client)
     expect(beats(client)).toBe(2)
+  })
+
+  it('is not sent to one that reads too slowly, and is no message that was dropped', async () => {
+    const { clock, enter, gateway } = await serve({ maxBuffered: 131_072 })
+    const client = await enter('ann')
+    client.pause()
+    const [connection] = gateway.sockets
+    await fill(connection)
+    await settle()
+    const { dropped } = gateway.counters
+    clock.advance(HEARTBEAT + LOOK)
+    clock.advance(LOOK)
+    // What is dropped may be counted when the turn is over.
+    await settle()
+    expect([connection?.phase, connection?.beats]).toEqual(['open', 0])
+    expect(gateway.counters.dropped).toBe(dropped)
   })
 
   it('is not sent before WELCOME', async () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
 import { connectBytes, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, connect } from '../support/raw-client.js'
+import { type ServerOptions, startServer } from '../support/server.js'
 import { hello, serveSlowly } from './slow-server.js'
 import { eventually, socketsOf } from './support.js'
 
@@ -64,5 +65,77 @@ describe('an upgrade whose authentication takes time', () => {
     // What the late answer leads to would be an unhandled rejection, or a second connection.
     await app.inject('/nowhere')
     expect([gateway.sockets.size, gateway.handshakes.size]).toEqual([0, 0])
+  })
+})
+
+describe('an upgrade that a hook of the app holds up', () => {
+  /** A server with an `onRequest` hook that ends when `release` is called. */
+  async function serveHeld(options: ServerOptions = {}) {
+    let release = (): void => {}
+    let count = 0
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const server = await startServer({
+      ...options,
+      before: (app) => {
+        app.addHook('onRequest', async () => {
+          count++
+          await gate
+        })
+      },
+    })
+    const held = (times: number): Promise<void> => eventually(() => expect(count).toBe(times))
+    return { ...server, release, held }
+  }
+
+  it('takes no place where its peer is gone by then', async () => {
+    const { app, url, gateway, held, release, connect } = await serveHeld({ maxConnectionsPerAddress: 3 })
+    for (let n = 1; n <= 3; n++) {
+      const socket = await connectBytes(url)
+      socket.write(upgradeRequest(url))
+      await held(n)
+      socket.socket.resetAndDestroy()
+    }
+    await eventually(() => expect(gateway.upgrades.size).toBe(0))
+    release()
+    await app.inject('/nowhere')
+    const { caps } = gateway
+    expect([caps.connections.size, caps.connections.keys, caps.anonymous.size]).toEqual([0, 0, 0])
+    // Nobody was answered: nothing was refused.
+    expect(gateway.counters.refused.read()).toEqual({})
+    await connect()
+  })
+
+  it('takes no place where its time is over by then', async () => {
+    const clock = createClock()
+    const { app, url, gateway, held, release } = await serveHeld({ clock })
+    const socket = await connectBytes(url)
+    socket.write(upgradeRequest(url, { authorization: 'Bearer ann' }))
+    await held(1)
+    clock.advance(5000)
+    await socket.ended()
+    release()
+    await app.inject('/nowhere')
+    expect([gateway.upgrades.size, gateway.caps.connections.size]).toEqual([0, 0])
+  })
+
+  it('is refused once where the app closes meanwhile, counted, and told to the onRefuse hooks', async () => {
+    const told: unknown[] = []
+    const { app, url, gateway, held, release } = await serveHeld({
+      after: (app) => {
+        app.ackordGateway.addHook('onRefuse', ({ ip, status, code }) => void told.push([ip, status, code]))
+      },
+    })
+    const socket = await connectBytes(url)
+    socket.write(upgradeRequest(url))
+    await held(1)
+    const closed = app.close()
+    expect((await socket.ended()).toString()).toMatch(/^HTTP\/1\.1 503 .*"code":"CLOSING"/s)
+    release()
+    await closed
+    expect(gateway.counters.refused.read()).toEqual({ CLOSING: 1 })
+    expect(told).toEqual([[undefined, 503, 'CLOSING']])
+    expect(gateway.caps.connections.size).toBe(0)
   })
 })

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished, vi } from 'vitest'
 import { call, defineContract, Type } from '../../contract/index.js'
+import type { Connection } from '../../plugins/gateway/index.js'
 import { ackord, namespace } from '../../plugins/index.js'
 import { type ConnectOptions, connect } from '../support/raw-client.js'
 import { DEADLINE } from '../support/waiters.js'
@@ -79,6 +80,14 @@ export async function roundTrip(url: string, options?: ConnectOptions) {
   const ack = await client.next(18)
   if (JSON.stringify(ack) !== '[18,1,{"text":"hi"}]') throw new Error(`A wrong ack: ${JSON.stringify(ack)}`)
   return client
+}
+
+/** Queues as much for a peer that does not read as the bound of its connection and the kernel take. */
+export async function fill(connection: Connection | undefined): Promise<void> {
+  for (const size of [10_000, 100, 1]) {
+    const text = JSON.stringify([64, 'x'.repeat(size)])
+    while (connection?.writer.send(text, 'drop')) await new Promise(setImmediate)
+  }
 }
 
 /** How many sockets a server has open. */

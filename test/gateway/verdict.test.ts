@@ -116,6 +116,25 @@ describe('a plain GET on the path of a namespace', () => {
     gateway.closing = false
   })
 
+  it('is told so by Fastify, which says no more than 503, unless the app wants to answer by itself', async () => {
+    for (const [return503OnClosing, code] of [
+      [true, undefined],
+      [false, 'CLOSING'],
+    ] as const) {
+      const { app } = makeApp({ return503OnClosing })
+      let told: unknown
+      await app.register(ackord, { grace: 500 })
+      await app.register(mountTiny())
+      app.addHook('preClose', async () => {
+        const response = await fetch(url)
+        told = [response.status, Object(await response.json()).code]
+      })
+      const url = `http://127.0.0.1:${await listen(app)}/live`
+      await app.close()
+      expect(told).toEqual([503, code])
+    }
+  })
+
   it('may be a HEAD: the same status, no body', async () => {
     const { app } = await serve()
     const head = (authorization: string) =>

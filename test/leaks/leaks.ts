@@ -102,14 +102,22 @@ async function refuseBatch(child: Child, count: number, problems: string[]): Pro
   for (const peer of peers) peer.destroy()
 }
 
-// A third goes without a word, a third with a reset, a third before the server has answered anything.
+// A third goes without a word, a third with a reset, a third before the server has answered anything: of those half by a reset, while a
+// hook of the app holds up their upgrade.
 async function dropBatch(child: Child, count: number, problems: string[]): Promise<void> {
   const peers = await Promise.all(Array.from({ length: count }, () => mute(child.port)))
   await Promise.all(
     peers.map(async (peer, i) => {
       const user = `user-${i}`
       const byHeader = i % 2 === 0
-      peer.write(upgradeRequest(child.url, byHeader ? { authorization: `Bearer ${user}` } : {}))
+      const isHeld = i % 6 === 3
+      peer.write(
+        upgradeRequest(child.url, {
+          ...(byHeader && { authorization: `Bearer ${user}` }),
+          ...(isHeld && { 'x-held': '1' }),
+        }),
+      )
+      if (isHeld) return peer.resetAndDestroy()
       if (i % 3 === 0) return peer.destroy()
       const say = (frame: readonly unknown[]) => peer.write(wsFrame({ payload: JSON.stringify(frame) }))
       await heard(peer, '\r\n\r\n')

@@ -1,9 +1,11 @@
 /** The server of the long runs: a process of its own, so that what it holds is its own. Speaks to its parent. */
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Fastify from 'fastify'
-import { type Clock, serverClock, type Timer } from '../../contract/clock.js'
+import type { Clock, Timer } from '../../contract/clock.js'
+import { serverClock } from '../../contract/server-clock.js'
 import { ackord, namespace } from '../../plugins/index.js'
 import type { Held, Order, Report } from './child.js'
 import { contract } from './contract.js'
@@ -27,6 +29,10 @@ const clock: Clock = {
 }
 const options = JSON.parse(process.env.ACKORD_OPTIONS ?? '{}')
 const app = Fastify({ forceCloseConnections: true })
+// Until its peer is gone: as an app's own look at a database may take.
+app.addHook('onRequest', async ({ headers, raw }) => {
+  if (headers['x-held'] !== undefined && !raw.socket.destroyed) await once(raw.socket, 'close')
+})
 await app.register(ackord, { grace: 1000, clock, ...options })
 const live = namespace(contract, {
   path: '/live',
