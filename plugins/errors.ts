@@ -11,6 +11,7 @@ const MESSAGES = {
   ACKORD_COOKIE_PLUGIN_MISSING: 'the token cookie needs @fastify/cookie: register it before the namespace',
   ACKORD_HANDLER_MISSING: 'a handler is missing',
   ACKORD_HANDLER_UNKNOWN: 'a handler stands under a name that the contract does not have',
+  ACKORD_INVALID_HANDLER: 'a handler is of the wrong kind',
   ACKORD_INVALID_HOOK: 'this hook would never run',
   ACKORD_INVALID_OPTION: 'an option is unknown or out of its bounds',
   ACKORD_INVALID_PARAMS: 'the params do not fit the room',
@@ -21,6 +22,8 @@ const MESSAGES = {
     'this namespace is not mounted in this app: register namespace.plugin({ … }) before the app is ready',
   ACKORD_PATH_TAKEN: 'another namespace is mounted at this path',
   ACKORD_PLUGIN_MISSING: 'ackord is not registered: await app.register(ackord) before the namespace',
+  ACKORD_RATE_LIMIT_PLUGIN_MISSING:
+    'routeConfig.rateLimit needs @fastify/rate-limit: register it before the namespace',
   ACKORD_UNKNOWN_NAME: 'the contract has no such name',
 } as const
 

@@ -1,7 +1,7 @@
 /** `namespace()`: a contract at a path, as a handle that handlers are written against in any file. */
 import type { Contract, ContractDefinition } from '../../contract/contract.js'
 import { AckordError } from '../errors.js'
-import { checkNames, type Identity, SETTING_NAMES } from '../gateway/index.js'
+import { checkNames, type Identity, NAMESPACE_NAMES } from '../gateway/index.js'
 import type { Namespace, NamespaceOptions } from './types.js'
 
 /**
@@ -35,17 +35,6 @@ export function namespace<C extends ContractDefinition, U extends Identity = Ide
   return handle
 }
 
-const NAMES = [
-  ...SETTING_NAMES,
-  'path',
-  'authenticate',
-  'routeConfig',
-  'jwt',
-  'reauthorize',
-  'tickets',
-  'data',
-]
-
 function checkOptions(options: {
   path?: unknown
   authenticate?: unknown
@@ -56,7 +45,7 @@ function checkOptions(options: {
   data?: unknown
 }): void {
   const { path, authenticate, routeConfig, jwt, reauthorize, tickets, data } = options
-  checkNames(options, NAMES)
+  checkNames(options, NAMESPACE_NAMES)
   if (typeof path !== 'string') throw invalid('path: where it is served, such as "/chat"')
   if (authenticate !== undefined && authenticate !== 'none' && typeof authenticate !== 'function') {
     throw invalid("authenticate: a function or 'none'")
@@ -68,6 +57,17 @@ function checkOptions(options: {
   if (reauthorize !== undefined && typeof reauthorize !== 'function') throw invalid('reauthorize: a function')
   if (tickets !== undefined && typeof tickets !== 'boolean') throw invalid('tickets: true or false')
   if (data !== undefined && typeof data !== 'function') throw invalid('data: a function')
+  checkUse(options)
+}
+
+// Whoever sets these expects something of them.
+function checkUse(options: Readonly<Record<string, unknown>>): void {
+  if (options.reauthorizeEvery !== undefined && options.reauthorize === undefined)
+    throw invalid('reauthorizeEvery: does nothing without `reauthorize`')
+  if (options.authenticate !== 'none') return
+  for (const name of ['cookie', 'tokenLead'])
+    if (options[name] !== undefined) throw invalid(`${name}: with authenticate: 'none' there are no tokens`)
+  if (options.tickets === true) throw invalid("tickets: with authenticate: 'none' there are none")
 }
 
 function checkJwt(jwt: unknown, authenticate: unknown): void {

@@ -19,7 +19,6 @@ import type {
 import type { Authenticate, JwtOptions, Reauthorize, RevokeOptions, RevokeTarget } from '../auth/index.js'
 import type { Answer, AskOptions } from '../calls/index.js'
 import type { Identity, Settings } from '../gateway/index.js'
-import type { Limits } from '../rate-limit/index.js'
 import type { Position } from '../rooms/index.js'
 
 /** One WebSocket of one authenticated user. */
@@ -226,7 +225,7 @@ export interface NamespaceOptions<U extends Identity, D> extends Settings {
   readonly jwt?: JwtOptions
   /**
    * Says who a connected user is now, or null where they may no longer be here. Asked for each connection every `reauthorizeEvery` ms,
-   * and by `revoke` with `mode: 'reauthorize'`; then the rooms' `join` is asked again.
+   * by `revoke` with `mode: 'reauthorize'`, and of who brings a fresh token; then the rooms' `join` is asked again.
    */
   readonly reauthorize?: Reauthorize<NoInfer<U>>
   /** Answers `POST {path}/ticket` with one-time tickets. Default true; with `authenticate: 'none'` there are none. */
@@ -235,16 +234,19 @@ export interface NamespaceOptions<U extends Identity, D> extends Settings {
   readonly data?: (user: U) => D
 }
 
-/** What `plugin` takes: every handler of the contract, and limits. */
+/** What feature plugins take besides handlers. Each merges its part into this, and takes it by `mount.part`. */
+// biome-ignore lint/suspicious/noEmptyInterface: an interface, so that a plugin can add its part.
+// biome-ignore lint/correctness/noUnusedVariables: the parts go by the contract.
+export interface FeatureParts<C extends ContractDefinition> {}
+
+/** What `plugin` takes: every handler of the contract, and what feature plugins take. */
 export type Parts<C extends ContractDefinition, U extends Identity, D> = (keyof CallsOf<C> extends never
   ? { readonly calls?: Calls<C, U, D> }
   : { readonly calls: Calls<C, U, D> }) &
   (keyof RoomsOf<C> extends never
     ? { readonly rooms?: RoomHandlers<C, U, D> }
-    : { readonly rooms: RoomHandlers<C, U, D> }) & {
-    /** How often calls may be made: by call, or `'*'` for all together. Refused are RATE_LIMITED. */
-    readonly limits?: Limits<C>
-  }
+    : { readonly rooms: RoomHandlers<C, U, D> }) &
+  FeatureParts<C>
 
 /** One contract at one path: a handle that handlers are written against, in any file. */
 export interface Namespace<C extends ContractDefinition, U extends Identity = Identity, D = undefined> {

@@ -108,7 +108,9 @@ describe('the client', () => {
     const modules = reached('dist/client/index', ending)
     expect(modules.length).toBeGreaterThan(5)
     expect(
-      modules.filter((path) => !/^dist\/(client\/[\w-]+|contract\/(wire\/[\w-]+|clock))$/.test(path)),
+      modules.filter(
+        (path) => !/^dist\/(client\/(types\/)?[\w-]+|contract\/(wire\/[\w-]+|clock))$/.test(path),
+      ),
     ).toEqual([])
   })
 })
