@@ -32,9 +32,9 @@ describe('docs/limits.md', () => {
 })
 
 describe('README.md', () => {
-  it('has each limit among the options', () => {
-    expect(new Set(rows(read('README.md')))).toEqual(
-      new Set([...declared(SETTING_LIMITS), ...declared(APP_LIMITS)]),
+  it('has each limit among the options, once', () => {
+    expect(rows(read('README.md')).sort()).toEqual(
+      [...declared(SETTING_LIMITS), ...declared(APP_LIMITS)].sort(),
     )
   })
 })
