@@ -42,7 +42,6 @@ export class Authority {
   readonly #authenticate: Authenticator
   /** Whether a client can bring another token than the one it came with. */
   readonly #hasTokens: boolean
-  readonly #hasReauthorize: boolean
   readonly #recent = new RecentRevocations()
   readonly #revoked: RevokedTokens
   // By upgrade: the last revocation before its token was looked at.
@@ -52,7 +51,6 @@ export class Authority {
     this.#mount = mount
     this.#authenticate = authenticate
     this.#hasTokens = mount.definition.options.authenticate !== 'none'
-    this.#hasReauthorize = reauthorize !== undefined
     this.rechecks = new Rechecks(mount, reauthorize)
     this.refreshes = new Refreshes(mount, this)
     this.tickets = new Tickets(mount.clock)
@@ -106,7 +104,7 @@ export class Authority {
   vet(connection: Connection): Promise<void> | undefined {
     if (connection.phase === 'closed') return undefined
     if (!this.mustCheck(connection, connection.tokenId)) return undefined
-    this.#began.set(connection.upgradeInfo, this.#recent.count)
+    this.looked(connection)
     return this.#doubt([connection])
   }
 
@@ -121,6 +119,11 @@ export class Authority {
     if (verdict === 'close') revoke(connection)
     if (verdict === 'reauthenticate') connection.close(CLOSE.REAUTHENTICATE)
     return verdict === 'check'
+  }
+
+  /** What a connection may do is asked after this: revocations so far are in the answer. */
+  looked({ upgradeInfo }: Connection): void {
+    this.#began.set(upgradeInfo, this.#recent.count)
   }
 
   #since(upgrade: UpgradeInfo, keys: readonly string[]): ReturnType<RecentRevocations['since']> {
@@ -179,7 +182,7 @@ export class Authority {
 
   // Without `reauthorize` only a fresh token can say who it is now: the old one counts for `tokenLead` more.
   async #doubt(connections: readonly Connection[]): Promise<void> {
-    if (this.#hasTokens && !this.#hasReauthorize) {
+    if (this.#hasTokens && !this.rechecks.canAsk) {
       const { clock, gateway, settings } = this.#mount
       for (const connection of connections) {
         connection.expiresAt = Math.min(connection.expiresAt, clock.now() + settings.tokenLead)

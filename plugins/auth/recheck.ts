@@ -22,6 +22,8 @@ declare module '../gateway/connection.js' {
   interface ConnectionSlots {
     /** A check under way, and whether it has to be made once more. */
     recheck?: Recheck
+    /** The number of the question to `reauthorize` whose answer it goes by. */
+    answer?: number
   }
 }
 
@@ -45,12 +47,15 @@ export class Rechecks {
   readonly #onReauthorize: ReadonlyArray<Hooks['onReauthorize']>
   readonly #outages: Outages
   #timer: Timer | undefined
+  readonly #hasRounds: boolean
+  #questions = 0
   #running = false
   #stopped = false
 
   constructor(mount: Mount, reauthorize: Reauthorize<Identity> | undefined) {
     this.#mount = mount
     this.#reauthorize = reauthorize
+    this.#hasRounds = reauthorize !== undefined || mount.definition.options.reauthorizeEvery !== undefined
     this.#onReauthorize = mount.gateway.hooks.of('onReauthorize', mount.path)
     this.#outages = new Outages(mount, 'reauthorize')
   }
@@ -91,12 +96,31 @@ export class Rechecks {
 
   async #checkUser(connection: Connection, recheck: Recheck): Promise<void> {
     const { user } = connection
+    const question = this.nextQuestion()
     const fresh = await this.ask(user)
     if (fresh === undefined || connection.phase === 'closed') return
     // A fresh token came meanwhile: what is known is of the old user.
     if (connection.user !== user) recheck.next = 'user'
     else if (fresh === null) revoke(connection)
-    else this.#take(connection, fresh)
+    else {
+      connection.slots.answer = question
+      this.#take(connection, fresh)
+    }
+  }
+
+  /** Whether the namespace has `reauthorize`. */
+  get canAsk(): boolean {
+    return this.#reauthorize !== undefined
+  }
+
+  /** Numbers a question that is about to be asked. */
+  nextQuestion(): number {
+    return ++this.#questions
+  }
+
+  /** Whether a connection goes by the answer to a check that was asked after this question. */
+  isOvertaken({ slots }: Connection, question: number): boolean {
+    return slots.answer !== undefined && slots.answer > question
   }
 
   /**
@@ -134,9 +158,12 @@ export class Rechecks {
     gateway.expiry.watch(connection)
   }
 
-  /** Begins the rounds, where the namespace has `reauthorize`; they go on while there are connections. Safe to repeat. */
+  /**
+   * Begins the rounds, where the namespace has `reauthorize`, or sets `reauthorizeEvery` itself; they go on while there are connections.
+   * Safe to repeat.
+   */
   start(): void {
-    if (this.#reauthorize === undefined || this.#running || this.#stopped) return
+    if (!this.#hasRounds || this.#running || this.#stopped) return
     this.#timer ??= this.#mount.clock.setTimeout(() => {
       this.#timer = undefined
       void this.#round()

@@ -16,12 +16,14 @@ interface Refresh {
   /** One is being verified; the newest that came meanwhile waits. */
   busy: boolean
   next: string | undefined
-  /** Times in a row that authentication, or `reauthorize`, was away. */
+  /** Times in a row that a client is asked again: authentication, or `reauthorize`, was away, or a revocation came meanwhile. */
   tries: number
 }
 
 /** Times in a row that a client is asked again where authentication is away. */
 const MAX_TRIES = 5
+/** Times that `reauthorize` is asked about one token, where each answer is overtaken by a revocation or a check. */
+const MAX_ASKS = 5
 /** Milliseconds until it is, at the least. */
 const LEAST_RETRY_MS = 1000
 
@@ -56,24 +58,37 @@ export class Refreshes {
   }
 
   async #verify(connection: Connection, refresh: Refresh, token: string): Promise<void> {
-    const { user } = connection
     try {
       const identity = await this.#mount.authenticate(token, connection.upgradeInfo)
-      if (identity.id !== user.id) {
-        connection.close(CLOSE.OTHER_USER)
-        return
-      }
-      const fresh = await this.#authority.rechecks.ask(identity)
-      // What is known may be older than what made it doubtful.
-      if (this.#authority.mustCheck(connection, identity.tokenId) || connection.user !== user)
-        refresh.next ??= token
-      else if (connection.phase !== 'open') return
-      else if (fresh === undefined) this.#askAgain(connection, refresh)
-      else if (fresh === null) revoke(connection)
-      else this.#accept(connection, refresh, identity, fresh)
+      if (identity.id !== connection.user.id) connection.close(CLOSE.OTHER_USER)
+      else await this.#settle(connection, refresh, identity)
     } catch (error) {
       if (connection.phase === 'open') this.#failed(connection, refresh, error)
     }
+  }
+
+  // What is known may be older than what made it doubtful. The token is not looked at again: it may have been good for one time.
+  async #settle(connection: Connection, refresh: Refresh, identity: Identity): Promise<void> {
+    const { rechecks } = this.#authority
+    for (let asks = 0; asks < MAX_ASKS; asks++) {
+      const question = rechecks.nextQuestion()
+      const fresh = await rechecks.ask(identity)
+      const isDoubtful = this.#authority.mustCheck(connection, identity.tokenId)
+      if (connection.phase !== 'open') return
+      if (isDoubtful && !rechecks.canAsk) {
+        // It is no failure: the client is asked at once.
+        this.#askAgain(connection, refresh, 0)
+        return
+      }
+      if (isDoubtful) this.#authority.looked(connection)
+      else if (!rechecks.isOvertaken(connection, question)) {
+        if (fresh === undefined) break
+        if (fresh === null) revoke(connection)
+        else this.#accept(connection, refresh, identity, fresh)
+        return
+      }
+    }
+    this.#askAgain(connection, refresh)
   }
 
   /** `identity` is whose token it is, `fresh` who they are now. */
@@ -103,10 +118,12 @@ export class Refreshes {
   }
 
   // The old token goes on to count where nobody can say that the new one is wrong.
-  #askAgain(connection: Connection, refresh: Refresh): void {
-    if (++refresh.tries > MAX_TRIES) return
-    const { tokenLead } = this.#mount.settings
-    this.#mount.gateway.expiry.ask(connection, Math.max(LEAST_RETRY_MS, tokenLead / MAX_TRIES))
+  #askAgain(connection: Connection, refresh: Refresh, ms = this.#retryMs()): void {
+    if (++refresh.tries <= MAX_TRIES) this.#mount.gateway.expiry.ask(connection, ms)
+  }
+
+  #retryMs(): number {
+    return Math.max(LEAST_RETRY_MS, this.#mount.settings.tokenLead / MAX_TRIES)
   }
 }
 

@@ -89,7 +89,8 @@ export function deflateOptions(compression: Compression | undefined): ServerOpti
  */
 export function keepAcceptableOffers(request: IncomingMessage, { windowBits }: Compression): void {
   const offers = request.headers['sec-websocket-extensions']?.split(',') ?? []
-  const acceptable = offers.filter((offer) => isAcceptable(offer, windowBits))
+  // `ws` refuses a value that begins with a space.
+  const acceptable = offers.map((offer) => offer.trim()).filter((offer) => isAcceptable(offer, windowBits))
   if (acceptable.length > 0) request.headers['sec-websocket-extensions'] = acceptable.join(',')
   else delete request.headers['sec-websocket-extensions']
 }

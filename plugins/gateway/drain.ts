@@ -9,6 +9,8 @@ import { sendBeat } from './heartbeat.js'
 
 /** How much of the grace time the clients have; the rest is for the closing handshakes. */
 const CLIENTS_SHARE = 0.8
+/** What is left then is cut: the sockets need a moment of the grace time to go, and the app to end behind them. */
+const CUT_SHARE = 0.95
 /** Within how much of the clients' time all of them are told. */
 const TELLING_SHARE = 0.5
 /** Connections that are told at once, at the least: fewer than these come back at once, too. */
@@ -59,7 +61,7 @@ export class Drain {
   async run(hooks: Promise<unknown>): Promise<number> {
     const { clock, sockets, random } = this.#host
     const start = clock.now()
-    const end = start + this.#grace
+    const end = start + this.#grace * CUT_SHARE
     const cutOff = start + this.#grace * CLIENTS_SHARE
     void hooks.then(() => this.#afterHooks())
 

@@ -1,4 +1,4 @@
-/** BEAT for all connections of a node with one timer. PROTOCOL.md § Heartbeat. */
+/** BEAT for all connections of a node with one timer per interval. PROTOCOL.md § Heartbeat. */
 import type { Clock, Timer } from '../../contract/clock.js'
 import { CLOSE } from '../../contract/wire/index.js'
 import type { Connection } from './connection.js'

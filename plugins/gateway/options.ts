@@ -34,7 +34,7 @@ export interface Settings {
   readonly tokenLead?: number
   /**
    * Milliseconds between two rounds in which `reauthorize` and the rooms' `join` are asked again. Default 60,000; 1,000 to
-   * 86,400,000. Without `reauthorize` there are no rounds.
+   * 86,400,000. Without `reauthorize` there are rounds only where the namespace sets this itself, and of `join` alone.
    */
   readonly reauthorizeEvery?: number
   /** Sessions one user may have in a namespace; one more closes 1013. A session that comes back does not count twice. Default 100; 1 to 100,000. */

@@ -88,7 +88,11 @@ export function declareRoute(
     _payload: unknown,
     done: () => void,
   ): void => {
-    if (pending.has(request.raw)) reply.raw.shouldKeepAlive = false
+    const waiting = pending.get(request.raw)
+    if (waiting !== undefined) {
+      waiting.answered()
+      reply.raw.shouldKeepAlive = false
+    }
     done()
   }
   const onResponse = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {

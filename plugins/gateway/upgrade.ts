@@ -36,8 +36,19 @@ export class PendingUpgrade {
     return this.#isOver || this.socket.destroyed
   }
 
-  /** Answers it by itself, without Fastify, and ends its socket. Whose it is behind a proxy nobody knows then. */
+  /** Fastify has its answer: no other may be written, counted or told. */
+  answered(): void {
+    this.#isOver = true
+  }
+
+  /**
+   * Answers it by itself, without Fastify, and ends its socket. Whose it is behind a proxy nobody knows then. One that is over only ends.
+   */
   refuse(refusal: Refusal): void {
+    if (this.isOver) {
+      endSoon(this.socket)
+      return
+    }
     this.#isOver = true
     this.socket.write(answerOf(refusal))
     endSoon(this.socket)
@@ -140,23 +151,28 @@ const HOP_HEADERS = new Set(['upgrade', 'http2-settings'])
 
 /**
  * Gives a request back to HTTP: its head is put before what was read behind it, without the wish to upgrade, and the
- * socket is a new connection of the server. Body, keep-alive and pipelining work as if nobody listened.
+ * socket is a new connection of the server. Body, keep-alive and pipelining work as if nobody listened; but who asked for a
+ * WebSocket sends no other request, so that the answer ends its socket.
  */
 function returnToHttp(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const last = isWebSocket(request) ? 'close' : 'keep-alive'
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i] ?? ''
     const value = request.rawHeaders[i + 1] ?? ''
     if (HOP_HEADERS.has(name.toLowerCase())) continue
-    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutUpgrade(value) : value}`)
+    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutUpgrade(value, last) : value}`)
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
 }
 
-const withoutUpgrade = (value: string): string =>
-  value
+// `last`: whether the connection stays, where the peer does not say that it ends.
+function withoutUpgrade(value: string, last: 'close' | 'keep-alive'): string {
+  const tokens = value
     .split(',')
     .map((token) => token.trim())
     .filter((token) => !HOP_HEADERS.has(token.toLowerCase()))
-    .join(', ') || 'keep-alive'
+  if (last === 'keep-alive') return tokens.join(', ') || last
+  return [...tokens.filter((token) => !/^(close|keep-alive)$/i.test(token)), last].join(', ')
+}

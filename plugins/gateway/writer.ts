@@ -190,7 +190,8 @@ export class Writer implements Flushable, Drainable {
 
   /**
    * Calls `waiter.drained` once, in a later turn, when nothing is queued here and the socket takes more: at least half of the
-   * bound is free then. Never where the connection ends before, or after `forget`. The same waiter twice is called once.
+   * bound is free then. Never where the connection ends before, or after `forget`. The same waiter twice is called once. Waiters are called
+   * in the order they came; one that queued something when it was called, and waits again, comes behind those that did not.
    */
   whenDrained(waiter: Drainable): void {
     if (!this.#open) return
@@ -208,7 +209,19 @@ export class Writer implements Flushable, Drainable {
     const waiters = this.#waiters
     if (waiters === undefined) return
     this.#waiters = undefined
-    for (const waiter of waiters) waiter.drained()
+    const served: Drainable[] = []
+    for (const waiter of waiters) {
+      const before = this.#pending
+      waiter.drained()
+      // One that always has more would otherwise be the first each time, and take all the room.
+      if (this.#pending > before) served.push(waiter)
+    }
+    for (const waiter of served) this.#moveBehind(waiter)
+  }
+
+  // Where it waits again.
+  #moveBehind(waiter: Drainable): void {
+    if (this.#waiters?.delete(waiter)) this.#waiters.add(waiter)
   }
 
   /** Takes nothing more. What is queued still leaves with the next flush. */

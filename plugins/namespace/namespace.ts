@@ -13,7 +13,7 @@ export function namespace<C extends ContractDefinition, U extends Identity = Ide
   options: NamespaceOptions<U, D>,
 ): Namespace<C, U, D> {
   if (typeof contract?.hash !== 'string') throw invalid('contract: pass what defineContract returned')
-  checkOptions(options ?? {})
+  checkOptions(options ?? {}, Object.keys(contract.rooms ?? {}).length > 0)
   const handle: Namespace<C, U, D> = {
     contract,
     calls: (handlers) => handlers,
@@ -35,15 +35,18 @@ export function namespace<C extends ContractDefinition, U extends Identity = Ide
   return handle
 }
 
-function checkOptions(options: {
-  path?: unknown
-  authenticate?: unknown
-  routeConfig?: unknown
-  jwt?: unknown
-  reauthorize?: unknown
-  tickets?: unknown
-  data?: unknown
-}): void {
+function checkOptions(
+  options: {
+    path?: unknown
+    authenticate?: unknown
+    routeConfig?: unknown
+    jwt?: unknown
+    reauthorize?: unknown
+    tickets?: unknown
+    data?: unknown
+  },
+  hasRooms: boolean,
+): void {
   const { path, authenticate, routeConfig, jwt, reauthorize, tickets, data } = options
   checkNames(options, NAMESPACE_NAMES)
   if (typeof path !== 'string') throw invalid('path: where it is served, such as "/chat"')
@@ -57,13 +60,13 @@ function checkOptions(options: {
   if (reauthorize !== undefined && typeof reauthorize !== 'function') throw invalid('reauthorize: a function')
   if (tickets !== undefined && typeof tickets !== 'boolean') throw invalid('tickets: true or false')
   if (data !== undefined && typeof data !== 'function') throw invalid('data: a function')
-  checkUse(options)
+  checkUse(options, hasRooms)
 }
 
 // Whoever sets these expects something of them.
-function checkUse(options: Readonly<Record<string, unknown>>): void {
-  if (options.reauthorizeEvery !== undefined && options.reauthorize === undefined)
-    throw invalid('reauthorizeEvery: does nothing without `reauthorize`')
+function checkUse(options: Readonly<Record<string, unknown>>, hasRooms: boolean): void {
+  if (options.reauthorizeEvery !== undefined && options.reauthorize === undefined && !hasRooms)
+    throw invalid('reauthorizeEvery: does nothing without `reauthorize` or rooms')
   if (options.authenticate !== 'none') return
   for (const name of ['cookie', 'tokenLead'])
     if (options[name] !== undefined) throw invalid(`${name}: with authenticate: 'none' there are no tokens`)

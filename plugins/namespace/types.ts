@@ -225,7 +225,8 @@ export interface NamespaceOptions<U extends Identity, D> extends Settings {
   readonly jwt?: JwtOptions
   /**
    * Says who a connected user is now, or null where they may no longer be here. Asked for each connection every `reauthorizeEvery` ms,
-   * by `revoke` with `mode: 'reauthorize'`, and of who brings a fresh token; then the rooms' `join` is asked again.
+   * by `revoke` with `mode: 'reauthorize'`, and of who brings a fresh token; then the rooms' `join` is asked again. Without it
+   * there are rounds, of `join` alone, only where this namespace sets `reauthorizeEvery` itself.
    */
   readonly reauthorize?: Reauthorize<NoInfer<U>>
   /** Answers `POST {path}/ticket` with one-time tickets. Default true; with `authenticate: 'none'` there are none. */

@@ -50,12 +50,13 @@ export class Room implements Flushable {
         instead: except === undefined ? undefined : position && this.#passOver(position),
       })
     }
-    if (this.#turn.bytes >= SEAL_BYTES) {
-      this.#handOutAll()
-    } else if (!this.#scheduled) {
+    if (!this.#scheduled) {
       this.#scheduled = true
       this.#mount.gateway.turn.addRoom(this)
     }
+    // Behind `addRoom`, which without grouped writes has handed it out by now, or is in the midst of a turn: no writer flushes while this
+    // loops over the members, and so no hook runs.
+    if (this.#turn.bytes >= SEAL_BYTES) this.#handOutAll()
   }
 
   /** A PUBLICATION, the same for every member. */
@@ -81,6 +82,7 @@ export class Room implements Flushable {
   }
 
   #handOutAll(): void {
+    if (this.#turn.length === 0) return
     for (const member of this.members.values()) {
       this.#turn.handOut(member)
       member.cursor = 0

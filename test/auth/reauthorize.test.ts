@@ -3,7 +3,7 @@ import { createClock } from '../../client/testing/clock.js'
 import { Refusal } from '../../plugins/index.js'
 import { eventually } from '../gateway/support.js'
 import { abortAll, type RawClient } from '../support/raw-client.js'
-import { type Member, type ServerOptions, startServer } from '../support/server.js'
+import { type Member, type ServerOptions, startServer, type TestServer } from '../support/server.js'
 import { enterWithTokens, settled } from './support.js'
 
 afterEach(abortAll)
@@ -57,6 +57,14 @@ const only = (server: Awaited<ReturnType<typeof serve>>): Member | undefined =>
   [...server.live.connections()][0]?.user
 const errors = ({ lines }: { lines: Array<Record<string, unknown>> }) =>
   lines.filter(({ level }) => level === 50)
+
+async function ticketFor(server: TestServer, token: string): Promise<string> {
+  const response = await fetch(`${server.url.replace('ws', 'http')}/ticket`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+  })
+  return ((await response.json()) as { ticket: string }).ticket
+}
 
 async function join(client: RawClient, seq: number, id: string): Promise<void> {
   client.send([6, seq, 'channel', { id }])
@@ -248,6 +256,47 @@ describe('reauthorize', () => {
     expect(server.state.asked).toHaveLength(3)
   })
 
+  for (const what of ['a revocation', 'a round'] as const)
+    it(`that is asked about who brought a ticket is asked again, and the ticket is not, after ${what} meanwhile`, async () => {
+      const server = await serve({ reauthorizeEvery: 5000 })
+      const client = await enterWithTokens(server, 'ann')
+      const ticket = await ticketFor(server, 'ann:600000')
+      const open: Array<() => void> = []
+      server.state.answer = (user) => new Promise((resolve) => open.push(() => resolve({ ...user })))
+      client.send([9, ticket])
+      await eventually(() => expect(open).toHaveLength(1))
+      server.state.answer = guest
+      if (what === 'a round') {
+        server.clock.advance(5000)
+        await eventually(() => expect(only(server)).toMatchObject({ role: 'guest' }))
+      } else await again(server)
+      open[0]?.()
+      expect((await client.next(25))[1]).toBe('accepted')
+      expect(only(server)).toMatchObject({ role: 'guest', tokenId: 't' })
+      expect(server.state.asked).toHaveLength(3)
+    })
+
+  it('that is in doubt each time it answers about a fresh token lets the old one count, and asks for another', async () => {
+    const server = await serve()
+    const client = await enterWithTokens(server, 'ann')
+    const rounds: Array<Promise<number>> = []
+    server.state.answer = (user) => {
+      if (user.tokenId !== undefined) rounds.push(again(server))
+      return user
+    }
+    client.send([9, 'ann:600000'])
+    await settled(client)
+    await Promise.all(rounds)
+    expect(only(server)).not.toHaveProperty('tokenId')
+    expect(rounds).toHaveLength(5)
+    server.state.answer = guest
+    server.clock.advance(6000)
+    expect((await client.next(25))[1]).toBe('wanted')
+    client.send([9, 'ann:600000'])
+    expect((await client.next(25))[1]).toBe('accepted')
+    expect(only(server)).toMatchObject({ role: 'guest', tokenId: 't' })
+  })
+
   it('that cannot be asked about a fresh token lets the old one count, and asks for another', async () => {
     const server = await serve()
     const client = await enterWithTokens(server, 'ann:1000000')
@@ -341,6 +390,34 @@ describe('the rounds of reauthorize', () => {
     const without = await startServer({ clock, reauthorizeEvery: 1000 })
     await without.enter('ann')
     expect(clock.pending).toBe(1)
+  })
+
+  it('ask the rooms of a namespace without `reauthorize` where it sets `reauthorizeEvery` itself', async () => {
+    const clock = createClock()
+    const asked: unknown[] = []
+    let members = new Set(['a', 'b'])
+    const server = await startServer({
+      clock,
+      heartbeat: 300_000,
+      namespace: { authenticate: ({ token }) => ({ id: token, role: 'member' }), reauthorizeEvery: 1000 },
+      after: (app) => {
+        app.ackordGateway.addHook('onJoin', async ({ params, again }) => {
+          const { id } = params as { id: string }
+          if (again) asked.push(id)
+          if (!members.has(id)) throw new Error('not a member')
+        })
+      },
+    })
+    const client = await server.enter('ann')
+    await join(client, 1, 'a')
+    await join(client, 2, 'b')
+    clock.advance(1000)
+    await eventually(() => expect(asked).toEqual(['a', 'b']))
+    await settled(client)
+    members = new Set(['b'])
+    clock.advance(1000)
+    expect(await client.next(27)).toEqual([27, 'channel[["id","a"]]', 'revoked'])
+    expect([...server.live.connections()][0]?.rooms).toEqual(['channel[["id","b"]]'])
   })
 
   it('ask for sixteen connections at a time', async () => {

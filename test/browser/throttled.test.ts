@@ -94,7 +94,7 @@ describe.skipIf(executablePath === undefined)('a tab', () => {
     return { ...server, tab, accepted: () => server.gateway.counters.accepted }
   }
 
-  it('whose timers fire once a minute stays connected, and answers', async () => {
+  it('whose timers, replaced by ours, fire once a minute stays connected, and answers', async () => {
     const { tab, accepted, live } = await open({ throttled: true })
     // Three heartbeats without an answer would have ended it.
     await vi.waitFor(async () => expect(await read(tab, 'minutes')).toBeGreaterThanOrEqual(4), 20_000)

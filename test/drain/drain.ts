@@ -1,6 +1,8 @@
 /**
  * `npm run drain -- [--tries 100] [--seed 1] [--json]`: closes a server under load again and again. Each has to be closed within
- * its grace time and its process to end by itself; more time has only who got no CPU for it (`starved`). With `--json` the last line is one object with ok and figures.
+ * its grace time and its process to end by itself; a machine with other work to do may add 250 ms, and more than that only where
+ * the process got no CPU (`starved`). `within` is the strict count: those that took no longer than the grace time. With `--json`
+ * the last line is one object with ok and figures.
  */
 import { parseArgs } from 'node:util'
 import { GRACE, seeded, tryOnce } from './tries.js'
@@ -32,6 +34,7 @@ const result = {
   tries,
   good,
   starved,
+  within: took.filter((ms) => ms <= GRACE).length,
   grace: GRACE,
   p50: at(0.5),
   p99: at(0.99),
@@ -40,6 +43,6 @@ const result = {
 console.log(
   values.json
     ? JSON.stringify(result)
-    : `${good} of ${tries} closed within ${GRACE} ms: p50 ${result.p50}, slowest ${result.slowest}`,
+    : `${good} of ${tries} good; closed within ${GRACE} ms: ${result.within} of ${tries}; p50 ${result.p50}, slowest ${result.slowest}`,
 )
 process.exitCode = result.ok ? 0 : 1

@@ -88,6 +88,9 @@ it('the example ends at a second signal, with 1', async () => {
   await client.next(28)
   example.stop()
   const { code, log } = await example.ended()
-  expect([code, log.at(-1)]).toEqual([1, 'second SIGTERM, exiting'])
+  expect(code).toBe(1)
+  // The last lines may be lost with the process; the end of an orderly close is none of them.
+  expect(log).toContain('closing')
+  expect(log).not.toContain('ackord: all connections have ended')
   expect((await client.closed()).code).toBe(1006)
 }, 120_000)

@@ -99,7 +99,22 @@ describe('a link that goes silent', () => {
     expect(client.state()).toBe('open')
   })
 
-  it('is found by both within their bound when nothing else happens, by real clocks', async () => {
+  it('is found by both within their bound when nothing else happens', async () => {
+    const clock = createClock()
+    const { proxy, through, live } = await serve({ clock })
+    const client = runtime(through, clock)
+    await eventually(() => expect(client.state()).toBe('open'))
+    const found = () => [client.closed()?.code, [...live.connections()].length]
+    proxy.silence()
+    clock.advance(2 * HEARTBEAT - 1)
+    expect(found()).toEqual([undefined, 1])
+    clock.advance(1)
+    expect(found()).toEqual([4000, 1])
+    clock.advance(LOOK)
+    expect(found()).toEqual([4000, 0])
+  })
+
+  it('is found by both by real clocks, too, however long that takes', async () => {
     const { proxy, through, live } = await serve({ heartbeat: 1000 })
     const client = runtime(through)
     await eventually(() => expect(client.state()).toBe('open'))

@@ -12,8 +12,8 @@ const LANES = 16
 const MAX_FAULTS = 10
 /** Frames before the first measure: what is compiled and cached on the way is there by then. */
 const WARM_UP = 30_000
-/** Bytes that RSS may differ by, and the heap after garbage collection; the frames of a run are many times that. */
-const RSS_TOLERANCE = 32 * 1024 * 1024
+/** Bytes that RSS may grow by, and the heap after garbage collection; the frames of a run are many times that. */
+const RSS_TOLERANCE = 16 * 1024 * 1024
 const HEAP_TOLERANCE = 8 * 1024 * 1024
 /** Milliseconds until the server has to have let go of everything. */
 const PATIENCE = 15_000
@@ -40,8 +40,11 @@ export interface Fuzzed extends Counts {
   readonly slowestMs: number
   readonly rssBefore: number
   readonly rssAfter: number
+  /** Bytes it may have grown by; beyond, the run is not `ok`. */
+  readonly rssTolerance: number
   readonly heapBefore: number
   readonly heapAfter: number
+  readonly heapTolerance: number
   readonly descriptorsBefore: number
   readonly descriptorsAfter: number
   /** What the server still held when everybody had gone; all 0. */
@@ -110,8 +113,10 @@ class Run {
       slowestMs: served.slowest,
       rssBefore: before?.rss ?? 0,
       rssAfter: after?.rss ?? 0,
+      rssTolerance: RSS_TOLERANCE,
       heapBefore: before?.heap ?? 0,
       heapAfter: after?.heap ?? 0,
+      heapTolerance: HEAP_TOLERANCE,
       descriptorsBefore: before?.descriptors ?? 0,
       descriptorsAfter: after?.descriptors ?? 0,
       held: after?.held ?? {},

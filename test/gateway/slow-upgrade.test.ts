@@ -139,3 +139,52 @@ describe('an upgrade that a hook of the app holds up', () => {
     expect(gateway.caps.connections.size).toBe(0)
   })
 })
+
+describe('an upgrade that is refused already when the app closes', () => {
+  it('is answered, told and counted once, whoever refused it', async () => {
+    for (const [code, status, headers, maxConnections] of [
+      ['FULL', 503, {}, 1],
+      ['UNAUTHORIZED', 401, { authorization: 'Bearer bad' }, 10],
+      ['HTTP_418', 418, { 'x-app': 'refuses' }, 10],
+    ] as const) {
+      for (const moment of ['told', 'answering'] as const) {
+        const told: unknown[] = []
+        let closed: Promise<unknown> | undefined
+        const server = await startServer({
+          maxConnections,
+          after: (app) => {
+            const close = (): void => {
+              closed ??= app.close()
+            }
+            app.addHook('onRequest', async (request, reply) =>
+              request.headers['x-app'] === undefined ? undefined : reply.code(418).send({}),
+            )
+            app.addHook('onSend', async (_request, { raw }) => {
+              const { end } = raw
+              // All of the answer is with the socket, and nobody was told yet.
+              raw.end = (...args: unknown[]) => {
+                Reflect.apply(end, raw, args)
+                if (moment === 'answering') close()
+                return raw
+              }
+            })
+            app.ackordGateway.addHook('onRefuse', (refusal) => {
+              told.push([refusal.status, refusal.code])
+              close()
+            })
+          },
+        })
+        if (code === 'FULL') await server.enter('ann')
+        const socket = await connectBytes(server.url)
+        socket.write(upgradeRequest(server.url, headers))
+        const answers = (await socket.ended()).toString().match(/HTTP\/1\.1 \d+/g)
+        await eventually(() => expect(closed).toBeDefined())
+        await closed
+        expect(answers).toEqual([`HTTP/1.1 ${status}`])
+        expect(told).toEqual([[status, code]])
+        expect(server.gateway.counters.refused.read()).toEqual({ [code]: 1 })
+        expect([server.gateway.upgrades.size, server.gateway.caps.connections.size]).toEqual([0, 0])
+      }
+    }
+  })
+})

@@ -1,5 +1,6 @@
+import { connect as connectTcp } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { connectBytes, type RawSocket, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, connect } from '../support/raw-client.js'
 import { eventually, listenTiny, makeApp, roundTrip, socketsOf } from './support.js'
@@ -76,13 +77,32 @@ describe('an upgrade that nobody takes', () => {
     socket.write(request('GET /nowhere', []))
     const plain = await answer(socket)
     expect(plain.status).toBe(404)
-    socket.write(request('GET /nowhere', asWebSocket))
+    socket.write(request('GET /nowhere', asH2c))
     const upgraded = await answer(socket, plain.end)
     expect([withoutDate(upgraded.head), upgraded.body]).toEqual([withoutDate(plain.head), plain.body])
     socket.write(request('GET /plain', []))
     expect(await answer(socket, upgraded.end)).toMatchObject({ status: 200 })
     socket.destroy()
     await eventually(async () => expect(await socketsOf(app)).toBe(0))
+  })
+
+  it('and asked for a WebSocket gets the same answer, which ends its connection though the peer never does', async () => {
+    const { http, app } = await serve()
+    const { body } = await app.inject('/nowhere')
+    for (const connection of ['Upgrade', 'keep-alive, Upgrade']) {
+      const peer = connectTcp({ port: Number(new URL(http).port), host: '127.0.0.1', allowHalfOpen: true })
+      onTestFinished(() => void peer.destroy())
+      let received = ''
+      peer.on('data', (chunk) => {
+        received += chunk.toString('latin1')
+      })
+      peer.write(request('GET /nowhere', [`connection: ${connection}`, ...asWebSocket.slice(1)]))
+      await eventually(async () => {
+        expect(received).toMatch(/^HTTP\/1\.1 404 .*\r\nconnection: close\r\n/is)
+        expect(await socketsOf(app)).toBe(0)
+      })
+      expect(received.endsWith(body)).toBe(true)
+    }
   })
 
   it('reaches the route of a GET with its headers, and without the wish to upgrade', async () => {

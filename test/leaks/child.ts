@@ -8,7 +8,13 @@ import type { AckordOptions } from '../../plugins/index.js'
 export type Held = Readonly<Record<string, number>>
 
 /** What the server is told. */
-export type Order = 'look' | 'measure' | 'drop' | 'close'
+export type Order = 'look' | 'measure' | 'drop' | 'close' | Crowd
+
+/** So many places are taken as there are: of one address, of the node; or given back. */
+export type Crowd = 'crowd-address' | 'crowd-node' | 'no-crowd'
+
+/** The address that has too many connections after `crowd-address`; a proxy's word is taken for it. */
+export const CROWDED = '203.0.113.9'
 
 /** What a process holds. */
 export interface Measured {
@@ -54,6 +60,12 @@ export class Child {
   /** The same with descriptors, timers and heap. */
   async measure(): Promise<Measured> {
     return answer(this.#process, 'measured', 'measure')
+  }
+
+  /** Takes places, or gives them back; done when it resolves. */
+  async crowd(order: Crowd): Promise<void> {
+    this.#process.send(order)
+    await this.look()
   }
 
   /** Cuts all connections at once. */

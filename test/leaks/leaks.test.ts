@@ -6,8 +6,20 @@ describe('a server', () => {
   it('keeps nothing of 1,000 upgrades that mute peers had refused, and of 1,000 connections that were dropped', {
     timeout: 240_000,
   }, async () => {
-    const { problems, before, after } = await measureLeaks(1000, () => {})
+    const { problems, reasons, before, after } = await measureLeaks(1000, () => {})
     expect(problems).toEqual([])
     expect(after.held).toEqual(before.held)
+    expect(Object.keys(reasons).sort()).toEqual([
+      'BODY',
+      'FULL',
+      'HTTP_418',
+      'ORIGIN_FORBIDDEN',
+      'SUBPROTOCOL',
+      'TOO_MANY_CONNECTIONS',
+      'UNAUTHORIZED',
+      'WEBSOCKET_KEY',
+      'WEBSOCKET_VERSION',
+      'unrefused',
+    ])
   })
 })

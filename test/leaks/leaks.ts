@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { upgradeRequest, wsFrame } from '../support/raw-bytes.js'
-import { type Child, type Measured, startChild } from './child.js'
+import { type Child, CROWDED, type Measured, startChild } from './child.js'
 import { hello } from './contract.js'
 
 /** How many at once. */
@@ -18,6 +18,8 @@ export interface Leaks {
   readonly ok: boolean
   readonly refused: number
   readonly dropped: number
+  /** How often each refusal was met, by code; `unrefused`: 404, and the 426 of a plain GET. */
+  readonly reasons: Readonly<Record<string, number>>
   readonly seconds: number
   readonly before: Measured
   readonly after: Measured
@@ -49,6 +51,7 @@ export async function measureLeaks(count: number, progress: (line: string) => vo
     }
     await settle(child, problems)
     const after = await child.measure()
+    const { refused: reasons } = await child.look()
     const grown = after.heap - before.heap
     if (after.descriptors > before.descriptors)
       problems.push(`descriptors: ${before.descriptors}, then ${after.descriptors}`)
@@ -58,6 +61,7 @@ export async function measureLeaks(count: number, progress: (line: string) => vo
       ok: problems.length === 0,
       refused: count,
       dropped: count,
+      reasons,
       seconds: Math.round((performance.now() - started) / 100) / 10,
       before,
       after,
@@ -70,36 +74,63 @@ export async function measureLeaks(count: number, progress: (line: string) => vo
 }
 
 /** Each is refused for another reason. */
-const BAD: ReadonlyArray<Readonly<Record<string, string>>> = [
+const BAD: ReadonlyArray<Readonly<Record<string, string | undefined>>> = [
   { authorization: 'Bearer bad' },
   { origin: 'https://evil.example' },
   { 'sec-websocket-version': '8' },
   { 'sec-websocket-key': 'short' },
   { 'sec-websocket-protocol': 'other' },
   { 'content-length': '9' },
+  { 'x-forwarded-for': CROWDED },
+  { 'x-refused': '1' },
+  // A plain GET.
+  { connection: undefined, upgrade: undefined },
 ]
+
+const refusedUpgrades = (url: string): readonly string[] => [
+  ...BAD.map((headers) => upgradeRequest(url, headers)),
+  upgradeRequest(new URL('/nowhere', url)),
+]
+
+/** One in so many is refused by a node that is full. */
+const FULL_SHARE = 10
 
 // The peers never read and never close: while all of them are still there, the server has let go of each.
 async function refuseBatch(child: Child, count: number, problems: string[]): Promise<void> {
+  const peers = await Promise.all(Array.from({ length: count }, () => mute(child.port)))
+  const full = Math.ceil(count / FULL_SHARE)
+  await child.crowd('crowd-address')
+  await refuse(child, peers.slice(full), refusedUpgrades(child.url), problems)
+  await child.crowd('crowd-node')
+  await refuse(child, peers.slice(0, full), [upgradeRequest(child.url)], problems)
+  await child.crowd('no-crowd')
+  await settle(child, problems)
+  for (const peer of peers) peer.destroy()
+}
+
+// Each peer asks for the next of these in turn, and all have to be refused.
+async function refuse(
+  child: Child,
+  peers: readonly Socket[],
+  requests: readonly string[],
+  problems: string[],
+): Promise<void> {
   const refusals = async (): Promise<number> => {
     const { refused } = await child.look()
     return Object.values(refused).reduce((sum, n) => sum + n, 0)
   }
   const before = await refusals()
-  const peers = await Promise.all(Array.from({ length: count }, () => mute(child.port)))
   peers.forEach((peer, i) => {
-    peer.write(upgradeRequest(child.url, BAD[i % BAD.length]))
+    peer.write(requests[i % requests.length] ?? '')
   })
   const end = performance.now() + PATIENCE
-  while ((await refusals()) < before + count) {
+  while ((await refusals()) < before + peers.length) {
     if (performance.now() > end) {
-      problems.push(`of ${count} upgrades ${(await refusals()) - before} were refused`)
-      break
+      problems.push(`of ${peers.length} upgrades ${(await refusals()) - before} were refused`)
+      return
     }
     await sleep(2)
   }
-  await settle(child, problems)
-  for (const peer of peers) peer.destroy()
 }
 
 // A third goes without a word, a third with a reset, a third before the server has answered anything: of those half by a reset, while a

@@ -7,7 +7,7 @@ import Fastify from 'fastify'
 import type { Clock, Timer } from '../../contract/clock.js'
 import { serverClock } from '../../contract/server-clock.js'
 import { ackord, namespace } from '../../plugins/index.js'
-import type { Held, Order, Report } from './child.js'
+import { CROWDED, type Crowd, type Held, type Order, type Report } from './child.js'
 import { contract } from './contract.js'
 
 // Node does not list the timers that keep no process alive.
@@ -28,10 +28,18 @@ const clock: Clock = {
   },
 }
 const options = JSON.parse(process.env.ACKORD_OPTIONS ?? '{}')
-const app = Fastify({ forceCloseConnections: true })
+const app = Fastify({ forceCloseConnections: true, trustProxy: true })
 // Until its peer is gone: as an app's own look at a database may take.
 app.addHook('onRequest', async ({ headers, raw }) => {
   if (headers['x-held'] !== undefined && !raw.socket.destroyed) await once(raw.socket, 'close')
+})
+app.addHook('onRequest', async ({ headers }, reply) => {
+  if (headers['x-refused'] !== undefined) return reply.code(418).send({ why: 'the app does not like it' })
+})
+// What ackord counts as no refusal: no namespace there, and a plain GET that was told it may upgrade.
+let unrefused = 0
+app.addHook('onResponse', async ({ headers }, { statusCode }) => {
+  if (statusCode === 404 || (statusCode === 426 && headers.upgrade === undefined)) unrefused++
 })
 await app.register(ackord, { grace: 1000, clock, ...options })
 const live = namespace(contract, {
@@ -59,6 +67,23 @@ function held(): Held {
     expected: expected.keys,
     http: gateway.http.size,
     authentications: caps.authentications.running + caps.authentications.waiting,
+  }
+}
+
+const crowd: Array<string | undefined> = []
+
+function setCrowd(order: Crowd): void {
+  const { connections } = gateway.caps
+  const isEnough = (): boolean =>
+    order === 'crowd-node' ? connections.isFull : connections.isFullFor(CROWDED)
+  if (order === 'no-crowd') {
+    for (const address of crowd.splice(0)) connections.delete(address)
+    return
+  }
+  while (!isEnough()) {
+    const address = order === 'crowd-address' ? CROWDED : undefined
+    connections.add(address)
+    crowd.push(address)
   }
 }
 
@@ -96,7 +121,9 @@ process.on('message', (order: Order) => {
       held: held(),
     })
   }
-  if (order === 'look') say({ kind: 'held', held: held(), refused: gateway.counters.refused.read() })
+  if (order === 'crowd-address' || order === 'crowd-node' || order === 'no-crowd') setCrowd(order)
+  if (order === 'look')
+    say({ kind: 'held', held: held(), refused: { ...gateway.counters.refused.read(), unrefused } })
   if (order === 'close') void app.close().then(() => process.disconnect())
 })
 say({ kind: 'listening', port: (app.server.address() as AddressInfo).port })

@@ -91,6 +91,15 @@ describe('an option that would do nothing', () => {
     const idle = { authenticate: user, reauthorizeEvery: 5000 }
     expect(await start({ namespace: idle })).toMatchObject(refusal('reauthorizeEvery: does nothing without'))
     expect(await start({ namespace: { ...idle, reauthorize: user } })).toBe('started')
+    const { calls } = tiny
+    const roomless = defineContract({ name: 'none', version: '1.0.0', calls, rooms: {} })
+    expect(await start({ namespace: idle, contract: roomless })).toMatchObject(
+      refusal('reauthorizeEvery: does nothing without'),
+    )
+    const rooms = { hall: { params: Type.Object({}), events: {} } }
+    const roomy = defineContract({ name: 'roomy', version: '1.0.0', calls, rooms })
+    const parts = { rooms: { hall: { join: () => {} } } }
+    expect(await start({ namespace: idle, contract: roomy, parts })).toBe('started')
     expect(await start({ app: { reauthorizeEvery: 5000 } })).toBe('started')
     for (const option of [
       { tickets: true },

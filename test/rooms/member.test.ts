@@ -122,6 +122,30 @@ describe('a member that has drained', () => {
     expect([events, connection.slots.owed]).toEqual([[], 0])
   })
 
+  it('is not sent its next values before its other rooms their first, however fast its own change', async () => {
+    const { socket, writer } = makeWriter(undefined, BOUND)
+    const connection = connectionOf(writer)
+    socket.stuck = true
+    const [busy, calm] = [1, 2].map((seq) => new Member(room, connection, undefined, seq)) as [Member, Member]
+    // More than half of the bound, all of it anew between any two drains.
+    const change = (round: number): void => {
+      for (let i = 0; i < 40; i++) busy.owe(value(`k${i}`, `busy ${round} `.padEnd(2000, 'x')))
+    }
+    change(0)
+    const text = 'calm '.padEnd(2000, 'x')
+    calm.owe(value('b', text))
+    writer.send('first')
+    await turnEnd()
+    for (let round = 1; round <= 4; round++) {
+      change(round)
+      socket.unstick()
+      await turnEnd()
+      socket.stuck = true
+    }
+    expect(readFrames(socket.bytes)).toContain(text)
+    expect([calm.owes, busy.owes > 0]).toEqual([0, true])
+  })
+
   it('is not sent a value that fits no connection, nor closed for it', () => {
     const { writer, events } = makeWriter(undefined, BOUND)
     const member = new Member(room, connectionOf(writer), undefined, 1)

@@ -239,6 +239,26 @@ describe('waiting for a writer to drain', () => {
     await until(() => times === 3)
   })
 
+  it('ends for whoever got nothing before those that did and wait again', async () => {
+    const { writer } = makeWriter()
+    const told: string[] = []
+    for (const name of ['a', 'b', 'c']) {
+      const waiter = {
+        drained(): void {
+          // One of them at a time has room.
+          if (writer.isEmpty) {
+            told.push(name)
+            writer.send(name)
+          }
+          if (told.length < 6) writer.whenDrained(waiter)
+        },
+      }
+      writer.whenDrained(waiter)
+    }
+    await until(() => told.length === 6)
+    expect(told).toEqual(['a', 'b', 'c', 'a', 'b', 'c'])
+  })
+
   it('never ends once the writer has', async () => {
     const { writer } = makeWriter()
     let told = false
