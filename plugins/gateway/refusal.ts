@@ -92,6 +92,9 @@ const headersOf = ({ status, retryAfter }: Refusal): Record<string, string | num
 /** No upgrade is taken any more. */
 export const CLOSING = new Refusal(503, 'CLOSING', 'the server restarts', 1)
 
+/** No namespace is at this path, and nobody else takes it. */
+export const NOT_FOUND = new Refusal(404, 'NOT_FOUND', 'no WebSocket is served at this path')
+
 /** The close code of a refusal that comes after the 101. */
 export function closeCodeOf({ status }: Refusal): CloseCode {
   if (status === 403) return CLOSE.FORBIDDEN

@@ -1,6 +1,6 @@
 /**
  * Whose upgrade it is. One listener per HTTP server: our paths go through the Fastify router, everything else is
- * left to whoever else listens, or goes back to HTTP as if nobody did. docs/decisions/own-the-upgrade.md.
+ * left to whoever else listens. Where nobody does, a WebSocket is refused and the rest goes back to HTTP. docs/decisions/own-the-upgrade.md.
  */
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -10,7 +10,7 @@ import type { Place } from './caps.js'
 import type { Gateway } from './gateway.js'
 import { hasRequest } from './http-sockets.js'
 import type { Mount } from './mount.js'
-import { answerOf, CLOSING, type Refusal } from './refusal.js'
+import { answerOf, CLOSING, NOT_FOUND, type Refusal } from './refusal.js'
 
 /** What Node hands over with an upgrade, until it is decided; the route finds it again by its request. */
 export class PendingUpgrade {
@@ -89,8 +89,9 @@ export function listenForUpgrades(
     }
     const mount = isWebSocket(request) ? gateway.paths.get(pathOf(request.url)) : undefined
     if (mount === undefined) {
-      if (server.listenerCount('upgrade') === 1) returnToHttp(server, request, socket, head)
-      else gateway.http.forget(socket)
+      if (server.listenerCount('upgrade') > 1) gateway.http.forget(socket)
+      else if (isWebSocket(request)) refuseUnknown(gateway, socket)
+      else returnToHttp(server, request, socket, head)
       return
     }
     gateway.http.forget(socket)
@@ -133,6 +134,16 @@ export function endSoon(socket: Duplex): void {
   else socket.end(() => socket.destroy())
 }
 
+/** Nobody takes it, and no answer of HTTP would be of use to who asked. */
+function refuseUnknown(gateway: Gateway, socket: Duplex): void {
+  gateway.http.forget(socket)
+  socket.on('error', destroy)
+  const refusal = gateway.closing ? CLOSING : NOT_FOUND
+  socket.write(answerOf(refusal))
+  endSoon(socket)
+  gateway.counters.refused.add(refusal.code)
+}
+
 function route(app: FastifyInstance, request: IncomingMessage, socket: Duplex): void {
   if (socket.destroyed) return
   const response = new ServerResponse(request)
@@ -151,28 +162,21 @@ const HOP_HEADERS = new Set(['upgrade', 'http2-settings'])
 
 /**
  * Gives a request back to HTTP: its head is put before what was read behind it, without the wish to upgrade, and the
- * socket is a new connection of the server. Body, keep-alive and pipelining work as if nobody listened; but who asked for a
- * WebSocket sends no other request, so that the answer ends its socket.
+ * socket is a new connection of the server. Body, keep-alive and pipelining work as if nobody listened.
  */
 function returnToHttp(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const last = isWebSocket(request) ? 'close' : 'keep-alive'
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i] ?? ''
     const value = request.rawHeaders[i + 1] ?? ''
     if (HOP_HEADERS.has(name.toLowerCase())) continue
-    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutUpgrade(value, last) : value}`)
+    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutUpgrade(value) : value}`)
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
 }
 
-// `last`: whether the connection stays, where the peer does not say that it ends.
-function withoutUpgrade(value: string, last: 'close' | 'keep-alive'): string {
-  const tokens = value
-    .split(',')
-    .map((token) => token.trim())
-    .filter((token) => !HOP_HEADERS.has(token.toLowerCase()))
-  if (last === 'keep-alive') return tokens.join(', ') || last
-  return [...tokens.filter((token) => !/^(close|keep-alive)$/i.test(token)), last].join(', ')
+function withoutUpgrade(value: string): string {
+  const tokens = value.split(',').map((token) => token.trim())
+  return tokens.filter((token) => !HOP_HEADERS.has(token.toLowerCase())).join(', ') || 'keep-alive'
 }

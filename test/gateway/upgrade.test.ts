@@ -86,23 +86,27 @@ describe('an upgrade that nobody takes', () => {
     await eventually(async () => expect(await socketsOf(app)).toBe(0))
   })
 
-  it('and asked for a WebSocket gets the same answer, which ends its connection though the peer never does', async () => {
+  it('and asked for a WebSocket is refused with a code, which ends its connection though the peer never does', async () => {
     const { http, app } = await serve()
-    const { body } = await app.inject('/nowhere')
-    for (const connection of ['Upgrade', 'keep-alive, Upgrade']) {
+    for (const path of ['/nowhere', '/plain', '/live/']) {
       const peer = connectTcp({ port: Number(new URL(http).port), host: '127.0.0.1', allowHalfOpen: true })
       onTestFinished(() => void peer.destroy())
       let received = ''
       peer.on('data', (chunk) => {
         received += chunk.toString('latin1')
       })
-      peer.write(request('GET /nowhere', [`connection: ${connection}`, ...asWebSocket.slice(1)]))
+      peer.write(request(`GET ${path}`, asWebSocket))
       await eventually(async () => {
         expect(received).toMatch(/^HTTP\/1\.1 404 .*\r\nconnection: close\r\n/is)
         expect(await socketsOf(app)).toBe(0)
       })
-      expect(received.endsWith(body)).toBe(true)
+      expect(JSON.parse(received.slice(received.indexOf('\r\n\r\n')))).toEqual({
+        statusCode: 404,
+        code: 'NOT_FOUND',
+        message: 'no WebSocket is served at this path',
+      })
     }
+    expect(app.ackord.stats().upgrades.refused).toEqual({ NOT_FOUND: 3 })
   })
 
   it('reaches the route of a GET with its headers, and without the wish to upgrade', async () => {

@@ -13,6 +13,7 @@ describe('a server', () => {
       'BODY',
       'FULL',
       'HTTP_418',
+      'NOT_FOUND',
       'ORIGIN_FORBIDDEN',
       'SUBPROTOCOL',
       'TOO_MANY_CONNECTIONS',

@@ -18,7 +18,7 @@ export interface Leaks {
   readonly ok: boolean
   readonly refused: number
   readonly dropped: number
-  /** How often each refusal was met, by code; `unrefused`: 404, and the 426 of a plain GET. */
+  /** How often each refusal was met, by code; `unrefused`: the 426 of a plain GET. */
   readonly reasons: Readonly<Record<string, number>>
   readonly seconds: number
   readonly before: Measured

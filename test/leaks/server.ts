@@ -36,10 +36,10 @@ app.addHook('onRequest', async ({ headers, raw }) => {
 app.addHook('onRequest', async ({ headers }, reply) => {
   if (headers['x-refused'] !== undefined) return reply.code(418).send({ why: 'the app does not like it' })
 })
-// What ackord counts as no refusal: no namespace there, and a plain GET that was told it may upgrade.
+// What ackord counts as no refusal: a plain GET that was told it may upgrade.
 let unrefused = 0
 app.addHook('onResponse', async ({ headers }, { statusCode }) => {
-  if (statusCode === 404 || (statusCode === 426 && headers.upgrade === undefined)) unrefused++
+  if (statusCode === 426 && headers.upgrade === undefined) unrefused++
 })
 await app.register(ackord, { grace: 1000, clock, ...options })
 const live = namespace(contract, {
