@@ -4,6 +4,7 @@ import type { Clock } from '../../contract/clock.js'
 import { addressKey } from './address.js'
 import { Authentications } from './authentications.js'
 import { Cap } from './cap.js'
+import { Line } from './line.js'
 import { eventLoopLag, Load } from './load.js'
 import { type AckordOptions, appLimit } from './options.js'
 import { Refusal } from './refusal.js'
@@ -25,6 +26,8 @@ export class Caps {
   readonly anonymous: Cap
   readonly authentications: Authentications
   readonly load: Load
+  /** Who has passed the cheap checks, until it is their turn. */
+  readonly line: Line
   /** For warnings that a peer can cause at will. */
   readonly seldom: Seldom
   /** The same by Origin, which a peer can make up: they must not silence the others. */
@@ -33,6 +36,8 @@ export class Caps {
   readonly #maxUpgrades: number
   readonly #log: FastifyBaseLogger
   #refused = 0
+  // By option and seconds: to make one takes longer than to send it.
+  readonly #refusals = new Map<string, Refusal>()
 
   constructor(log: FastifyBaseLogger, clock: Clock, options: AckordOptions) {
     this.#log = log
@@ -50,7 +55,9 @@ export class Caps {
     )
     const lag = options.eventLoopLag
     const meter = lag === undefined ? eventLoopLag() : { read: lag, stop: () => {} }
-    this.load = new Load(clock, appLimit('maxLag', options), meter)
+    const maxLag = appLimit('maxLag', options)
+    this.load = new Load(clock, maxLag, meter)
+    this.line = new Line(clock, maxLag, this.#maxUpgrades)
     this.seldom = new Seldom(clock)
     this.origins = new Seldom(clock)
   }
@@ -58,6 +65,8 @@ export class Caps {
   /** Why this node lets nobody in now, whoever it is, where so many upgrades are under way. */
   nodeRefusal(upgrades: number): Refusal | undefined {
     if (this.load.isLate) return this.#refuse(503, 'OVERLOADED', 'the server is too busy', SOON, 'maxLag')
+    if (this.line.isLong)
+      return this.#refuse(503, 'OVERLOADED', 'too many are coming in at once', SOON, 'maxLag')
     if (upgrades >= this.#maxUpgrades)
       return this.#refuse(503, 'OVERLOADED', 'too many are coming in at once', SOON, 'maxUpgrades')
     if (this.connections.isFull)
@@ -127,7 +136,14 @@ export class Caps {
           : `ackord: upgrades are refused, ${message}; behind a proxy, set Fastify's trustProxy`,
       ),
     )
-    return new Refusal(status, code, message, seconds === SOON ? this.soon() : LATER)
+    const retryAfter = seconds === SOON ? this.soon() : LATER
+    const key = `${option} ${message} ${retryAfter}`
+    let refusal = this.#refusals.get(key)
+    if (refusal === undefined) {
+      refusal = new Refusal(status, code, message, retryAfter)
+      this.#refusals.set(key, refusal)
+    }
+    return refusal
   }
 }
 

@@ -41,6 +41,9 @@ export async function admit(
   }
   checkOrigin(mount, request)
   const upgrade = snapshot(mount, request, chooseSubprotocol(mount, request, pending !== undefined))
+  await caps.line.turn()
+  // Nobody asks about who has left meanwhile, and nobody reads this.
+  if (pending?.isOver) throw CLOSING
   for (const onUpgrade of hooks.of('onUpgrade', mount.path)) await onUpgrade(upgrade, mount)
   const token = mount.carriedToken(request)
   if (token === undefined) {

@@ -57,6 +57,8 @@ export class Opening {
     connection.session = session
     // The names as we write them, once each: what else a peer names is not kept for it.
     if (features.length > 0) connection.features = KNOWN_FEATURES.filter((name) => features.includes(name))
+    await mount.gateway.caps.line.turn()
+    if (this.#hasEnded) return
     try {
       if (connection.user === NOBODY)
         connection.user = await mount.authenticate(

@@ -56,8 +56,20 @@ export function refuse(reply: FastifyReply, refusal: Refusal, protocols?: readon
     .send({ ...bodyOf(refusal), ...(protocols !== undefined && { protocols }) })
 }
 
+// In a storm thousands get one of a few refusals: each is written once.
+const answers = new WeakMap<Refusal, string>()
+
 /** The same as the bytes of an HTTP answer, for a socket that Fastify has not seen. */
 export function answerOf(refusal: Refusal): string {
+  let answer = answers.get(refusal)
+  if (answer === undefined) {
+    answer = write(refusal)
+    answers.set(refusal, answer)
+  }
+  return answer
+}
+
+function write(refusal: Refusal): string {
   const body = JSON.stringify(bodyOf(refusal))
   const headers = {
     ...headersOf(refusal),

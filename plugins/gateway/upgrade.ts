@@ -11,6 +11,7 @@ import type { Gateway } from './gateway.js'
 import { hasRequest } from './http-sockets.js'
 import type { Mount } from './mount.js'
 import { answerOf, CLOSING, NOT_FOUND, type Refusal } from './refusal.js'
+import { Refusing } from './refusing.js'
 
 /** What Node hands over with an upgrade, until it is decided; the route finds it again by its request. */
 export class PendingUpgrade {
@@ -80,6 +81,7 @@ export function listenForUpgrades(
   pending: PendingUpgrades,
 ): () => void {
   const server = app.server
+  const refusing = new Refusing(gateway.clock)
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Pipelined behind a request that is not answered yet: whatever is written for the upgrade would stand before or in that answer.
@@ -100,8 +102,8 @@ export function listenForUpgrades(
     const upgrade = new PendingUpgrade(mount, socket, head)
     if (refusal !== undefined) {
       // Before anything is spent on it. Other listeners see that its request has a response, and leave it alone.
-      new ServerResponse(request).assignSocket(socket as Socket)
-      upgrade.refuse(refusal)
+      if (server.listenerCount('upgrade') > 1) new ServerResponse(request).assignSocket(socket as Socket)
+      refusing.refuse(upgrade, refusal)
       return
     }
     pending.set(request, upgrade)

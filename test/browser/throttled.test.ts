@@ -1,13 +1,12 @@
 /**
  * Tabs that nobody looks at. Chromium fires the timers of such a tab once a minute at most, after five minutes, which no test waits for: here
- * the page's own timers are held back in the same proportion to a heartbeat of one second.
+ * the page's own timers are held back in the same proportion to a heartbeat of one second. `npm run throttled` waits for Chromium's own.
  */
-import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { eventually } from '../gateway/support.js'
 import { contract, type ServerOptions, startServer } from '../support/server.js'
+import { bundle } from './support/bundle.js'
 import { findChromium, launch } from './support/chromium.js'
 
 const HEARTBEAT = 1000
@@ -15,19 +14,6 @@ const HEARTBEAT = 1000
 const MINUTE = 2400
 
 const executablePath = findChromium()
-
-async function bundle(): Promise<string> {
-  const entry = fileURLToPath(new URL('../../client/index.ts', import.meta.url))
-  const results = await build({
-    configFile: false,
-    logLevel: 'error',
-    build: { write: false, lib: { entry, formats: ['es'], fileName: 'client' } },
-  })
-  const [result] = [results].flat()
-  const [chunk] = result !== undefined && 'output' in result ? result.output : []
-  if (chunk?.type !== 'chunk') throw new Error('vite made no bundle')
-  return chunk.code
-}
 
 /** Before anything of the page runs: timers wait for the next "minute", and tell whether they did. */
 const throttle = `
@@ -70,7 +56,7 @@ describe.skipIf(executablePath === undefined)('a tab', () => {
   let browser: Browser
   let code: string
   beforeAll(async () => {
-    code = await bundle()
+    code = await bundle('client/index.ts')
     browser = await launch(executablePath ?? '')
   }, 30_000)
   afterAll(() => browser?.close())

@@ -1,14 +1,17 @@
 /** What a page imports, bundled as an application's build does. */
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
-/** One file of the project as an ES module without imports. */
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** One file as an ES module without imports; a path is taken from the root of the project. A generated client brings the runtime along. */
 export async function bundle(path: string): Promise<string> {
-  const entry = fileURLToPath(new URL(`../../../${path}`, import.meta.url))
   const results = await build({
     configFile: false,
     logLevel: 'error',
-    build: { write: false, lib: { entry, formats: ['es'], fileName: 'bundle' } },
+    resolve: { alias: [{ find: /^ackord\/client$/, replacement: resolve(root, 'client/index.ts') }] },
+    build: { write: false, lib: { entry: resolve(root, path), formats: ['es'], fileName: 'bundle' } },
   })
   const [result] = [results].flat()
   const [chunk] = result !== undefined && 'output' in result ? result.output : []
