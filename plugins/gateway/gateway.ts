@@ -11,6 +11,7 @@ import { Caps } from './caps.js'
 import type { Codecs } from './codecs.js'
 import type { Connection } from './connection.js'
 import { Counters } from './counters.js'
+import { Degraded } from './degraded.js'
 import { Drain } from './drain.js'
 import { Expiry } from './expiry.js'
 import { Heartbeat } from './heartbeat.js'
@@ -30,11 +31,15 @@ const CUT_MS = 100
 /** One per app. */
 export class Gateway {
   readonly options: AckordOptions
+  /** This node's name among all, new with each process. */
+  readonly node = randomBytes(6).toString('base64url')
   readonly clock: Clock
   readonly hooks = new HookTable()
   readonly codecs: Codecs
   /** BEAT, the same bytes for everybody. */
   readonly beat: Message
+  /** What clients are told while something that all nodes share is away. */
+  readonly degraded: Degraded
   readonly counters = new Counters()
   readonly caps: Caps
   readonly turn: Turn
@@ -56,7 +61,6 @@ export class Gateway {
   readonly #server: Server
   readonly #log: FastifyBaseLogger
   readonly #grace: number
-  readonly #node = randomBytes(6).toString('base64url')
   readonly #heartbeats = new Map<number, Heartbeat>()
   readonly #drain: Drain
   #cutTimer: Timer | undefined
@@ -66,6 +70,7 @@ export class Gateway {
     this.options = options
     this.codecs = codecs
     this.beat = new Message(JSON.stringify([FRAMES.S_BEAT.type]), codecs.pack)
+    this.degraded = new Degraded(this.sockets, codecs.pack)
     this.clock = clockOf(options)
     this.caps = new Caps(app.log, this.clock, options)
     this.#server = app.server
@@ -111,7 +116,7 @@ export class Gateway {
 
   /** Unique among all nodes. */
   connectionId(order: number): string {
-    return `${this.#node}.${order.toString(36)}`
+    return `${this.node}.${order.toString(36)}`
   }
 
   /** Namespaces with the same interval share a timer. */

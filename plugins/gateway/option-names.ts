@@ -18,6 +18,7 @@ export const SETTING_NAMES = [
   'maxConnectionsPerUser',
   'floodAfter',
   'compression',
+  'durability',
 ] as const satisfies ReadonlyArray<keyof Settings>
 
 /** Of the app. */
@@ -32,6 +33,7 @@ export const APP_NAMES = [
   'maxLag',
   'statsEvery',
   'redis',
+  'redisPrefix',
   'grace',
   'groupedWrites',
   'clock',

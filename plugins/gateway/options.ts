@@ -6,6 +6,14 @@ import { AckordError } from '../errors.js'
 import type { RedisClient } from '../redis/index.js'
 import { type Compression, type CompressionOptions, resolveCompression } from './compression.js'
 import { APP_NAMES, checkNames } from './option-names.js'
+import {
+  bounded,
+  checkDurability,
+  checkRedis,
+  type Durability,
+  type Limit,
+  MAX_BUFFERED,
+} from './shared-options.js'
 
 /** Settings that hold for all namespaces; each namespace may set its own instead. */
 export interface Settings {
@@ -43,6 +51,8 @@ export interface Settings {
   readonly floodAfter?: number
   /** permessage-deflate for clients that offer it; `true` is all defaults. Default off: see docs/compression.md for what it costs. */
   readonly compression?: boolean | CompressionOptions
+  /** With `redis`, when a publication counts as kept. Default 'memory'. docs/scaling.md says what each survives. */
+  readonly durability?: Durability
 }
 
 /** Options of `app.register(ackord, …)`. */
@@ -59,7 +69,10 @@ export interface AckordOptions extends Settings {
   readonly maxUnauthenticated?: number
   /** Tokens being verified at once; ten times as many wait for half of `handshakeTimeout`, then 503. Default 100; 1 to 10,000. */
   readonly maxAuthentications?: number
-  /** Milliseconds by which the event loop may be late on average; beyond that new upgrades get 503. Default 300; 10 to 60,000. */
+  /**
+   * Milliseconds by which the event loop may be late on average, or for which newcomers may stand in line; beyond that new upgrades get 503.
+   * Newcomers take a thirtieth of it at a time. Default 300; 10 to 60,000.
+   */
   readonly maxLag?: number
   /**
    * Milliseconds within which `app.close()` ends all connections: four fifths for calls in flight and for clients to move to another
@@ -69,8 +82,13 @@ export interface AckordOptions extends Settings {
   readonly grace?: number
   /** Milliseconds between two lines of the log with `app.ackord.stats()` and what changed; 0 for none. Default 0; 0 to 86,400,000. */
   readonly statsEvery?: number
-  /** An ioredis or iovalkey client through which the nodes share rate limits. It stays yours: connect it, and end it after the app. */
+  /**
+   * An ioredis or iovalkey client: for one server, Sentinel or Cluster. Through it nodes are one: rooms, presence, limits. It is only
+   * duplicated, and stays yours. Default: one process, everything in memory.
+   */
   readonly redis?: RedisClient
+  /** First part of all keys and channels in Redis. Apps with one prefix share what is at one path. Default 'ackord'; 1 to 64 of A–Z a–z 0–9 _ . - */
+  readonly redisPrefix?: string
   /** For measuring what grouped writes gain: `false` writes each message by itself. Default true. */
   readonly groupedWrites?: boolean
   /** For tests: time. */
@@ -92,7 +110,7 @@ export interface ResolvedSettings
 /** What a setting is where nothing is said, and its bounds. */
 export const SETTING_LIMITS = {
   maxPayload: [65_536, 1024, 16_777_216],
-  maxBuffered: [1_048_576, 131_072, 67_108_864],
+  maxBuffered: MAX_BUFFERED,
   inFlight: [64, 1, 10_000],
   maxStreams: [32, 0, 10_000],
   heartbeat: [25_000, 1000, 300_000],
@@ -117,25 +135,11 @@ export const APP_LIMITS = {
   statsEvery: [0, 0, 86_400_000],
 } as const satisfies Record<string, Limit>
 
-/** A row of `SETTING_LIMITS` and `APP_LIMITS`. */
-export type Limit = readonly [fallback: number, least: number, most: number]
-
 type Bounded = keyof typeof SETTING_LIMITS
 
 /** An option of the app, within its bounds. Throws ACKORD_INVALID_OPTION. */
 export const appLimit = (name: keyof typeof APP_LIMITS, options: AckordOptions): number =>
   bounded(name, options[name], APP_LIMITS[name])
-
-/** An integer option within its bounds. Throws ACKORD_INVALID_OPTION. */
-export function bounded(name: string, value: number | undefined, row: Limit): number {
-  const [fallback, least, most] = row
-  if (value === undefined) return fallback
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new AckordError(
-    'ACKORD_INVALID_OPTION',
-    `${name}: an integer from ${least} to ${most}, not ${String(value)}`,
-  )
-}
 
 /** Fills in defaults; what a namespace sets comes before what the app sets. Throws ACKORD_INVALID_OPTION. */
 export function resolveSettings(namespace: Settings, app: Settings): ResolvedSettings {
@@ -159,6 +163,7 @@ export function resolveSettings(namespace: Settings, app: Settings): ResolvedSet
     tokenLead: number('tokenLead'),
     reauthorizeEvery: number('reauthorizeEvery'),
     compression: resolveCompression(namespace.compression ?? app.compression),
+    durability: checkDurability(namespace.durability ?? app.durability ?? 'memory'),
   }
 }
 
@@ -168,9 +173,7 @@ const FASTIFY_NAMES = ['prefix', 'logLevel', 'logSerializers']
 /** Checks names and settings of an app's options, also those that every namespace sets for itself. Throws ACKORD_INVALID_OPTION. */
 export function checkAppOptions(options: AckordOptions): void {
   checkNames(options, [...APP_NAMES, ...FASTIFY_NAMES])
-  if (options.redis !== undefined && typeof options.redis?.evalsha !== 'function') {
-    throw new AckordError('ACKORD_INVALID_OPTION', 'redis: a client of ioredis or iovalkey')
-  }
+  checkRedis(options.redis, options.redisPrefix)
   resolveSettings({}, options)
 }
 
@@ -185,3 +188,5 @@ function checkOrigin(origin: string): void {
 
 /** The clock of an app. */
 export const clockOf = (options: AckordOptions): Clock => options.clock ?? serverClock
+
+export { bounded, type Durability, type Limit } from './shared-options.js'

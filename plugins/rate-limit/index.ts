@@ -3,10 +3,15 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AckordError } from '../errors.js'
 import { addressKey, type Mount } from '../gateway/index.js'
-import { RedisLink } from '../redis/index.js'
+import { RedisLink, redisOf } from '../redis/index.js'
 import { Limiter } from './limiter.js'
 import { compileLimits } from './limits.js'
 import { SharedBuckets } from './shared.js'
+
+const WORDS = {
+  away: 'Redis gives no answer; each node counts rate limits by itself until it does',
+  back: 'rate limits are shared again',
+}
 
 /**
  * Registers rate limits; needs the gateway. Stands before calls, so that no other hook is asked about a call that is refused; throws
@@ -18,9 +23,8 @@ export const rateLimitPlugin: FastifyPluginAsync = fp(
       throw new AckordError('ACKORD_INVALID_HOOK', 'onCall: register rate limits before calls')
     }
     const { addHook, gateway } = app.ackordGateway
-    const { redis } = gateway.options
-    const without = 'each node counts rate limits by itself until it is back'
-    const shared = redis && new SharedBuckets(new RedisLink(redis, gateway.clock, app.log, without))
+    const hub = redisOf(gateway)
+    const shared = hub && new SharedBuckets(new RedisLink(hub, gateway.clock, app.log, WORDS), hub.prefix)
     const limiters = new WeakMap<Mount, Limiter>()
     // Filled in `onMount`: where there is no limit, no hook is in the way of a call.
     const limited = new Set<string>()

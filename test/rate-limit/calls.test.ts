@@ -6,10 +6,12 @@ import {
   ackord,
   authPlugin,
   callsPlugin,
+  clusterPlugin,
   gatewayPlugin,
   type Limits,
   namespace,
   rateLimitPlugin,
+  redisPlugin,
   roomsPlugin,
 } from '../../plugins/index.js'
 import { namespacePlugin } from '../../plugins/namespace/index.js'
@@ -297,6 +299,8 @@ describe('limits', () => {
     const start = async (...plugins: FastifyPluginAsync[]) => {
       const { app } = makeApp()
       await app.register(gatewayPlugin)
+      await app.register(redisPlugin)
+      await app.register(clusterPlugin)
       await app.register(authPlugin)
       for (const plugin of plugins) await app.register(plugin)
       await app.register(roomsPlugin)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterEach, expect, it } from 'vitest'
 import type { Limit } from '../../plugins/index.js'
 import { eventually } from '../gateway/support.js'
@@ -16,18 +17,20 @@ const startNode = async (redis: TestRedis, max = 5, ...more: Limit[]) => {
   return {
     ...server,
     client,
+    // Sessions are one's own on all nodes.
+    enter: (user: string) => server.enter(user, randomUUID()),
     async call(connection: RawClient): Promise<unknown> {
       const mine = ++seq
       connection.send([2, mine, 'echo', { text: 'hi' }])
       const [type, , code] = await connection.nextWhere((frame) => frame[1] === mine, `answer ${mine}`)
       return type === 18 ? 'OK' : code
     },
-    /** What was logged about Redis. */
-    outages: () => server.lines.map(({ msg }) => String(msg)).filter((msg) => msg.includes('Redis')),
+    /** What was logged about limits and Redis. */
+    outages: () => server.lines.map(({ msg }) => String(msg)).filter((msg) => msg.includes('rate limits')),
   }
 }
-const AWAY = 'ackord: Redis is away; each node counts rate limits by itself until it is back'
-const BACK = 'ackord: Redis is back'
+const AWAY = 'ackord: Redis gives no answer; each node counts rate limits by itself until it does'
+const BACK = 'ackord: rate limits are shared again'
 
 describeWithRedis('two nodes with one Redis', () => {
   it('share a limit', async () => {

@@ -1,28 +1,40 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RedisClient } from '../../plugins/index.js'
+import type { RedisConnection, RedisValue } from '../../plugins/redis/client.js'
 import { abortAll } from '../support/raw-client.js'
 import { startServer } from '../support/server.js'
 
 afterEach(abortAll)
 
-/** Redis as far as limits need it: each bucket replies what the test says, or fails. */
+/** Redis as far as limits and the hub's probe need it: each bucket replies what the test says, or is refused for want of memory. */
 function fakeRedis(reply: (max: number) => number | undefined) {
   const taken = new Map<number, number>()
-  const run = async (
-    _script: string,
-    _keys: number,
-    key: unknown,
-    _every: unknown,
-    _burst: unknown,
-    n: unknown,
-  ) => {
+  const subscribers = new Set<(channel: Buffer, message: Buffer) => void>()
+  const run = async (command: string, [, , key, ...values]: RedisValue[]) => {
+    if (command !== 'evalsha') return 1
     const max = Number(/:(\d+)\/3600:/.exec(String(key))?.[1])
+    if (Number.isNaN(max)) {
+      for (const deliver of subscribers) deliver(Buffer.from(String(key)), Buffer.from(String(values[1])))
+      return 1
+    }
     const answer = reply(max)
-    if (answer === undefined) throw new Error('the connection is gone')
-    if (answer === 0) taken.set(max, (taken.get(max) ?? 0) + Number(n))
+    if (answer === undefined)
+      throw Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' })
+    if (answer === 0) taken.set(max, (taken.get(max) ?? 0) + Number(values[2]))
     return answer
   }
-  const client: RedisClient = { status: 'ready', evalsha: run, eval: run }
+  const connection: RedisConnection = {
+    status: 'ready',
+    connect: async () => {},
+    disconnect: () => {},
+    call: run,
+    callBuffer: run,
+    on: (event: string, listener: unknown) => {
+      if (event === 'messageBuffer')
+        subscribers.add(listener as typeof subscribers extends Set<infer L> ? L : never)
+    },
+  }
+  const client: RedisClient = { duplicate: () => connection }
   return { client, taken }
 }
 

@@ -3,18 +3,17 @@ import { createClock } from '../../client/testing/index.js'
 import { serverClock } from '../../contract/server-clock.js'
 import { MemoryBuckets } from '../../plugins/rate-limit/memory.js'
 import { SharedBuckets } from '../../plugins/rate-limit/shared.js'
-import { TAKE } from '../../plugins/rate-limit/take-script.js'
-import { RedisLink, Script } from '../../plugins/redis/index.js'
-import { describeWithRedis, startRedis } from '../support/redis.js'
+import { RedisLink, type RedisValue, Script, script } from '../../plugins/redis/index.js'
+import { describeWithRedis, openHub, startRedis } from '../support/redis.js'
 import { quietLog, rateOf, seeded } from './support.js'
 
 describeWithRedis('buckets in Redis', () => {
   const setUp = async () => {
     const redis = await startRedis()
     const client = await redis.connect()
-    const clock = serverClock
-    const link = new RedisLink(client, clock, quietLog().log, 'the test goes on')
-    return { redis, client, shared: new SharedBuckets(link) }
+    const hub = await openHub(client)
+    const link = new RedisLink(hub, serverClock, quietLog().log, { away: 'away', back: 'back' })
+    return { redis, client, shared: new SharedBuckets(link, 'ackord') }
   }
 
   it('let in exactly max of many that come at once', async () => {
@@ -74,7 +73,9 @@ describeWithRedis('buckets in Redis', () => {
   it('do the same sums as those in memory, for random limits and waits', async () => {
     const { client } = await setUp()
     // Redis with a clock that the test moves: the same script, told the time.
-    const script = new Script(TAKE.replace("redis.call('TIME')", 'cjson.decode(ARGV[4])'))
+    const { source } = script('take')
+    const take = new Script(source.replace("redis.call('TIME')", 'cjson.decode(ARGV[4])'))
+    const send = (command: string, args: RedisValue[]) => client.call(command, args)
     const random = seeded(11)
     let refused = 0
     for (let round = 0; round < 20; round++) {
@@ -91,7 +92,7 @@ describeWithRedis('buckets in Redis', () => {
         const elapsed = Math.floor(clock.now() * 1000) - start
         const time = JSON.stringify([epoch + Math.floor(elapsed / 1e6), elapsed % 1e6])
         const back = random(10) === 0
-        replies.push(await script.run(client, [`k${round}`], [rate.every, rate.burst, back ? -1 : 1, time]))
+        replies.push(await take.run(send, [`k${round}`], [rate.every, rate.burst, back ? -1 : 1, time]))
         await client.persist(`k${round}`)
         if (back) memory.giveBack('k')
         expected.push(back ? 0 : memory.take('k'))

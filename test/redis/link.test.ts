@@ -1,27 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/index.js'
-import { type RedisClient, RedisLink, Script } from '../../plugins/redis/index.js'
+import { RedisLink, type RedisValue, Script } from '../../plugins/redis/index.js'
 import { quietLog } from '../rate-limit/support.js'
 
 const script = new Script('return 1')
 
-/** A link to a client whose replies the test gives. */
+/** A link to a hub whose replies the test gives. */
 const setUp = () => {
   const clock = createClock()
   const { log, lines } = quietLog()
   const asked: Array<{ resolve: (value: unknown) => void; reject: (error: Error) => void }> = []
-  const client = {
-    status: 'ready',
-    evalsha: () => new Promise((resolve, reject) => asked.push({ resolve, reject })),
-    eval: () => Promise.resolve('evaluated'),
-  } satisfies RedisClient
-  const link = new RedisLink(client, clock, log, 'nothing is lost')
+  const hub = {
+    canRun: true,
+    run: () => new Promise<unknown>((resolve, reject) => asked.push({ resolve, reject })),
+  }
+  const link = new RedisLink(hub, clock, log, { away: 'nothing is lost', back: 'nothing was lost' })
   const run = (): Promise<unknown> => link.run(script, ['key'], [1])
-  return { clock, lines, asked, client, link, run }
+  return { clock, lines, asked, hub, link, run }
 }
 const messages = (lines: ReadonlyArray<Record<string, unknown>>) => lines.map(({ msg }) => msg)
-const AWAY = 'ackord: Redis is away; nothing is lost'
-const BACK = 'ackord: Redis is back'
+const AWAY = 'ackord: nothing is lost'
+const BACK = 'ackord: nothing was lost'
 
 describe('a link to Redis', () => {
   it('gives the reply that comes in time, and no other', async () => {
@@ -61,17 +60,17 @@ describe('a link to Redis', () => {
     expect(messages(lines)).toEqual([AWAY, BACK])
   })
 
-  it('does not ask a client that is not ready, and logs each outage once', async () => {
-    const { clock, asked, client, link, run, lines } = setUp()
-    client.status = 'reconnecting'
+  it('does not ask a hub that cannot run anything, and logs each outage once', async () => {
+    const { clock, asked, hub, link, run, lines } = setUp()
+    hub.canRun = false
     for (let i = 0; i < 100; i++) expect(link.usable).toBe(false)
-    client.status = 'ready'
+    hub.canRun = true
     clock.advance(1000)
     expect(link.usable).toBe(true)
     const back = run()
     asked[0]?.resolve(1)
     await back
-    client.status = 'end'
+    hub.canRun = false
     for (let i = 0; i < 100; i++) expect(link.usable).toBe(false)
     expect(messages(lines)).toEqual([AWAY, BACK, AWAY])
   })
@@ -92,15 +91,21 @@ describe('a link to Redis', () => {
 
 describe('a script', () => {
   it('is sent whole only where the server does not know it', async () => {
-    const { asked, client } = setUp()
-    const known = script.run(client, [], [])
-    asked[0]?.resolve('known')
-    expect(await known).toBe('known')
-    const unknown = script.run(client, [], [])
-    asked[1]?.reject(new Error('NOSCRIPT No matching script. Please use EVAL.'))
-    expect(await unknown).toBe('evaluated')
-    const failed = script.run(client, [], [])
-    asked[2]?.reject(new Error('OOM command not allowed'))
-    await expect(failed).rejects.toThrow('OOM')
+    const sent: string[] = []
+    const answers: Array<string | Error> = []
+    const send = async (command: string, [what]: RedisValue[]) => {
+      sent.push(`${command} ${what}`)
+      const answer = answers.shift()
+      if (answer instanceof Error) throw answer
+      return answer
+    }
+    answers.push('known')
+    expect(await script.run(send, [], [])).toBe('known')
+    answers.push(new Error('NOSCRIPT No matching script. Please use EVAL.'), 'evaluated')
+    expect(await script.run(send, [], [])).toBe('evaluated')
+    answers.push(new Error('OOM command not allowed'))
+    await expect(script.run(send, [], [])).rejects.toThrow('OOM')
+    const byDigest = `evalsha ${script.digest}`
+    expect(sent).toEqual([byDigest, byDigest, 'eval return 1', byDigest])
   })
 })

@@ -1,12 +1,12 @@
 /** A Redis server of a test's own: on a free port, without a file, ended with the test. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { Redis, type RedisOptions } from 'ioredis'
+import { spawnSync } from 'node:child_process'
+import type { Redis } from 'ioredis'
 import { describe, onTestFinished } from 'vitest'
-import { DEADLINE } from './waiters.js'
-
-const COMMAND = 'redis-server'
+import { serverClock } from '../../contract/server-clock.js'
+import { type HubOptions, type RedisClient, RedisHub } from '../../plugins/redis/index.js'
+import { quietLog } from '../rate-limit/support.js'
+import { freePort } from './ports.js'
+import { type ClientOptions, COMMAND, RedisProcess } from './redis-process.js'
 
 /** Whether Redis is installed. Missing, its tests are skipped with a word; on CI (`CI=true`) they fail. */
 export const hasRedis = spawnSync(COMMAND, ['--version']).status === 0
@@ -19,92 +19,35 @@ export const describeWithRedis: typeof describe | typeof describe.skip = (() => 
   return describe.skip
 })()
 
-// A worker that is ended in the middle of a test leaves none behind.
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** A running Redis server. */
-export class TestRedis {
-  readonly port: number
-  #process: ChildProcess | undefined
-
-  constructor(port: number) {
-    this.port = port
-  }
-
-  /** Starts the process, again after `kill`: what it held is gone. Resolves once it answers. */
-  async start(): Promise<void> {
-    const options = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
-    const child = spawn(COMMAND, [...options, '--daemonize', 'no'], { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.#process = child
-    running.add(child)
-    child.once('exit', () => running.delete(child))
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('Redis did not start in time')), DEADLINE)
-      let output = ''
-      child.stdout.on('data', (chunk) => {
-        output += chunk
-        if (!output.includes('Ready to accept connections')) return
-        clearTimeout(timer)
-        resolve()
-      })
-      child.once('error', reject)
-      child.once('exit', (code) => reject(new Error(`Redis ended with ${code}: ${output}`)))
-    })
-  }
-
-  /** Ends the process at once, as a crash does. */
-  async kill(): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (child === undefined || child.exitCode !== null) return
-    const exit = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exit
-  }
-
-  /** Stops the process in its tracks: connections stay open and nothing answers. `resume` ends it. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP')
-  }
-
-  /** Goes on where `freeze` stopped. */
-  resume(): void {
-    this.#process?.kill('SIGCONT')
-  }
-
-  /** A client that is connected, and ends with the test. Its errors are what a test makes happen. */
-  async connect(
-    options: Pick<RedisOptions, 'enableOfflineQueue' | 'maxRetriesPerRequest'> = {},
-  ): Promise<Redis> {
-    const client = new Redis(this.port, '127.0.0.1', {
-      retryStrategy: () => 20,
-      lazyConnect: true,
-      ...options,
-    })
-    client.on('error', () => {})
+export class TestRedis extends RedisProcess {
+  /** A client that is connected, and ends with the test. */
+  async connect(options: ClientOptions = {}): Promise<Redis> {
+    const client = this.client(options)
     onTestFinished(() => client.disconnect())
     await client.connect()
     return client
   }
 }
 
-/** Starts a Redis server that ends with the test. */
-export async function startRedis(): Promise<TestRedis> {
-  const redis = new TestRedis(await freePort())
-  onTestFinished(() => redis.kill())
+/** Starts a Redis server that ends with the test. `args`: of its command line. */
+export async function startRedis(...args: string[]): Promise<TestRedis> {
+  const redis = new TestRedis(await freePort(), { args })
+  onTestFinished(() => redis.remove())
   await redis.start()
   return redis
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port was given')
-  return address.port
+/** A hub that has tried to connect, and ends with the test. */
+export async function openHub(client: RedisClient, options: Partial<HubOptions> = {}): Promise<RedisHub> {
+  const hub = new RedisHub(client, {
+    prefix: 'ackord',
+    clock: serverClock,
+    log: quietLog().log,
+    random: Math.random,
+    ...options,
+  })
+  onTestFinished(() => hub.close())
+  await hub.start()
+  return hub
 }

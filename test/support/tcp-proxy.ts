@@ -132,6 +132,8 @@ export class TcpProxy {
   readonly port: number
   /** Those that have not ended. */
   readonly links = new Set<Link>()
+  /** The port that connections lead to from now on. */
+  target: number
   readonly #server: Server
   readonly #silent = new Set<Direction>()
   #delay = 0
@@ -140,11 +142,12 @@ export class TcpProxy {
   constructor(server: Server, target: number) {
     this.#server = server
     this.port = (server.address() as AddressInfo).port
-    server.on('connection', (client) => this.#take(client, target))
+    this.target = target
+    server.on('connection', (client) => this.#take(client))
   }
 
-  #take(client: Socket, target: number): void {
-    const link = new Link(client, connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }))
+  #take(client: Socket): void {
+    const link = new Link(client, connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true }))
     this.links.add(link)
     client.on('close', () => this.links.delete(link))
     link.up.delay = this.#delay

@@ -1,13 +1,10 @@
-/** The bucket of one key in Redis. */
-
-/** Runs as a whole; the same sums as plugins/rate-limit/memory.ts. */
-export const TAKE = `
--- Takes one call from a bucket, or gives one back.
+-- Takes one call from the bucket of a rate limit, or gives one back; the same sums as plugins/rate-limit/memory.ts.
 -- KEYS[1]  the bucket: when it is full again, in µs since 1970 by this server's clock; a full bucket is no key
 -- ARGV[1]  µs in which one call flows back
 -- ARGV[2]  µs in which an empty bucket fills
 -- ARGV[3]  1: take; -1: give back
 -- reply    0: done; n: refused, one can be taken in n µs
+-- bounds   one key of at most 16 digits, which goes when its bucket is full
 local every = tonumber(ARGV[1])
 local burst = tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -23,4 +20,3 @@ else
   redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000))
 end
 return 0
-`
