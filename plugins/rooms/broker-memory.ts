@@ -3,12 +3,12 @@ import type { Clock, Timer } from '../../contract/clock.js'
 import {
   type Broker,
   BrokerError,
-  type Deliver,
   type Outgoing,
   type Position,
   type ReadFrom,
   type RoomLog,
   type Snapshot,
+  type Subscriber,
 } from './broker.js'
 import { MemoryRoom, type RoomServices } from './memory-room.js'
 
@@ -66,9 +66,9 @@ export class MemoryBroker implements Broker {
     this.#maxRooms = maxRooms
   }
 
-  async subscribe(key: string, log: RoomLog, deliver: Deliver): Promise<() => void> {
+  async subscribe(key: string, log: RoomLog, subscriber: Subscriber): Promise<() => void> {
     return this.#use(key, log, (room) => {
-      const end = room.subscribe(deliver)
+      const end = room.subscribe(subscriber)
       return () => {
         if (end()) this.#rest(room)
       }

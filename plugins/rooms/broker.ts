@@ -29,6 +29,8 @@ export interface History {
 export interface RoomLog {
   /** Absent where the room's contract has no history: then it has neither positions nor recoverable events. */
   readonly history: History | undefined
+  /** How many replicas must have a publication before it counts as kept. Absent: none. A broker of one process has none and ignores it. */
+  readonly replicas?: number | undefined
 }
 
 /** What is published into a room. */
@@ -53,6 +55,11 @@ export interface Outgoing {
 export interface Publication extends Omit<Outgoing, 'id'> {
   /** Where it stands in the log; `undefined` unless recoverable. */
   readonly position: Position | undefined
+  /**
+   * Its PUBLICATION as a text frame with the WebSocket header, as the node that published made it: written as it is. Then `payload` may be
+   * read out of it when first asked for. The bytes are shared and must not change.
+   */
+  readonly frame?: Buffer | undefined
 }
 
 /** What a reader asks for. */
@@ -77,15 +84,24 @@ export interface Snapshot {
   readonly gap: GapReason | undefined
 }
 
-/**
- * Takes publications as they come: offsets rise by one within an epoch. A first offset beyond the next one, or another epoch, means
- * that the broker could not fill in what lies between. Must not throw; what it throws is reported and harms nobody else.
- */
-export type Deliver = (publications: readonly Publication[]) => void
+/** Takes a room's publications as they come. Must not throw; what it throws is reported and harms nobody else. */
+export interface Subscriber {
+  /**
+   * Offsets rise by one, from the head of any snapshot that was read after subscribing: what is delivered is never behind a hole. Only
+   * `restart` comes between two that do not follow each other.
+   */
+  deliver(publications: readonly Publication[]): void
+  /**
+   * The log could not be continued from what was delivered, for the reason `gap`: what follows continues from `position` (undefined: the
+   * room has no history). Snapshots read before are void. The current `latest` values follow by `deliver`.
+   */
+  restart(position: Position | undefined, gap: GapReason): void
+}
 
 /**
- * Rooms are named by their keys, which are the same on every node. Every method may reject with a BrokerError: `CLOSED` after `close`,
- * `UNAVAILABLE` where the broker is full or its server away; then nothing was kept, or a retry under the same id finds it.
+ * Rooms are named by the namespace's path, a space and the key that clients know; the names are the same on every node. Every method may
+ * reject with a BrokerError: `CLOSED` after `close`, `UNAVAILABLE` where the broker is full or its server away; then nothing was kept, or
+ * a retry under the same id finds it.
  */
 export interface Broker {
   /**
@@ -93,7 +109,7 @@ export interface Broker {
    * follows the snapshot or, at an offset up to its position, is in it.
    * Resolves with what ends the subscription: nothing is delivered from that call on. Safe to repeat.
    */
-  subscribe(room: string, log: RoomLog, deliver: Deliver): Promise<() => void>
+  subscribe(room: string, log: RoomLog, subscriber: Subscriber): Promise<() => void>
   /**
    * Resolves when kept (`recoverable`, `latest`) or handed on (`volatile`), with the position of a recoverable publication. Of one
    * broker's publications in a room, those called first come first.

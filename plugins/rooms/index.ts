@@ -2,8 +2,11 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AckordError } from '../errors.js'
-import type { Mount } from '../gateway/index.js'
+import type { Gateway, Mount } from '../gateway/index.js'
+import { redisOf } from '../redis/index.js'
+import type { Broker } from './broker.js'
 import { MemoryBroker } from './broker-memory.js'
+import { RedisBroker } from './broker-redis.js'
 import { Memberships } from './membership.js'
 import { Rooms } from './rooms.js'
 
@@ -17,11 +20,10 @@ const services = new WeakMap<Mount, RoomServices>()
 /** Registers rooms; needs the gateway and calls. */
 export const roomsPlugin: FastifyPluginAsync = fp(
   async (app) => {
-    const broker = new MemoryBroker({
-      clock: app.ackordGateway.gateway.clock,
-      onError: (error, room) =>
-        app.log.error({ err: error, room }, 'ackord: a publication could not be delivered'),
-    })
+    const { gateway } = app.ackordGateway
+    const broker = brokerOf(gateway, (error, room) =>
+      app.log.error({ err: error, room }, 'ackord: a publication could not be delivered'),
+    )
     app.ackordGateway.addHook('onMount', (mount) => {
       const rooms = new Rooms(mount, broker)
       const memberships = new Memberships(mount, rooms)
@@ -40,6 +42,14 @@ export const roomsPlugin: FastifyPluginAsync = fp(
   { name: '@ackord/rooms', fastify: '5.x', dependencies: ['@ackord/gateway', '@ackord/calls'] },
 )
 
+// The namespaces of an app share one broker.
+function brokerOf(gateway: Gateway, onError: (error: unknown, room: string) => void): Broker {
+  const { clock, options } = gateway
+  const hub = redisOf(gateway)
+  if (hub === undefined) return new MemoryBroker({ clock, onError })
+  return new RedisBroker({ hub, clock, onError, random: options.random ?? Math.random })
+}
+
 /** The rooms of a mounted namespace. */
 export function roomsOf(mount: Mount): RoomServices {
   const found = services.get(mount)
@@ -48,7 +58,9 @@ export function roomsOf(mount: Mount): RoomServices {
 }
 
 export { type Broker, BrokerError, type BrokerErrorCode, type Position } from './broker.js'
-export { type CompiledRoom, checkedKey } from './compile.js'
+export type { CompiledRoom } from './compile.js'
+export { Join } from './join.js'
 export type { Member } from './member.js'
+export { checkedKey } from './publishable.js'
 export type { Room } from './room.js'
 export type { Rooms } from './rooms.js'

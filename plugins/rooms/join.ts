@@ -6,6 +6,8 @@ import type { Connection, Request } from '../gateway/index.js'
 export class Join implements Request, Due {
   readonly connection: Connection
   readonly seq: number
+  /** The name of the room. */
+  readonly room: string
   readonly #refuse: (error: CallError) => void
   readonly #deadlines: Deadlines
   /** The clock's time at which it is refused. */
@@ -14,9 +16,16 @@ export class Join implements Request, Due {
   #over = false
 
   /** `refuse` answers it, unless it is answered. */
-  constructor(connection: Connection, seq: number, deadlines: Deadlines, refuse: (error: CallError) => void) {
+  constructor(
+    connection: Connection,
+    seq: number,
+    room: string,
+    deadlines: Deadlines,
+    refuse: (error: CallError) => void,
+  ) {
     this.connection = connection
     this.seq = seq
+    this.room = room
     this.#deadlines = deadlines
     this.#refuse = refuse
   }

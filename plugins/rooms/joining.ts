@@ -2,11 +2,13 @@
 import { FRAMES, type FrameOf } from '../../contract/wire/index.js'
 import { CallError, Deadlines, failureText, refuseCall } from '../calls/index.js'
 import { AckordError } from '../errors.js'
-import type { Connection, Mount } from '../gateway/index.js'
-import { BrokerError, type Position, type ReadFrom } from './broker.js'
-import { type CompiledRoom, checkedKey } from './compile.js'
+import type { Connection, EnterInfo, Hooks, Mount } from '../gateway/index.js'
+import { BrokerError, type ReadFrom } from './broker.js'
+import type { CompiledRoom } from './compile.js'
+import { Entrance, NOTHING_SHOWN, type Shown } from './entrance.js'
 import { Join } from './join.js'
-import { Member } from './member.js'
+import { Member, wirePosition } from './member.js'
+import { checkedKey } from './publishable.js'
 import { type Replay, replayOf } from './replay.js'
 import type { Room } from './room.js'
 import type { Rooms } from './rooms.js'
@@ -32,6 +34,7 @@ export class Joining {
   readonly #mount: Mount
   readonly #rooms: Rooms
   readonly #standing: Standing
+  readonly #onEnter: ReadonlyArray<Hooks['onEnter']>
   // Joins under way by room key: an eviction ends them too. In all at most what is in flight.
   readonly #joins = new Map<string, Set<Join>>()
   readonly #deadlines: Deadlines
@@ -41,13 +44,14 @@ export class Joining {
     this.#rooms = rooms
     this.#standing = standing
     this.#deadlines = new Deadlines(mount.clock)
+    this.#onEnter = mount.gateway.hooks.of('onEnter', mount.path)
   }
 
   /** Handles JOIN. */
   readonly onJoin = (connection: Connection, frame: FrameOf<'JOIN'>): void => {
     const [, seq, name, params, since, last] = frame
     const refuse = (error: CallError): void => void connection.sendText(failureText(seq, error))
-    const join = new Join(connection, seq, this.#deadlines, refuse)
+    const join = new Join(connection, seq, name, this.#deadlines, refuse)
     if (!connection.requests.begin(seq, join)) {
       refuse(refuseCall('OVERLOADED'))
       return
@@ -62,11 +66,12 @@ export class Joining {
       .finally(() => join.finish())
   }
 
-  async #join(join: Join, name: string, params: unknown, from: From): Promise<void> {
+  async #join(join: Join, name: string, sent: unknown, from: From): Promise<void> {
     const definition = this.#rooms.definition(name)
     if (definition === undefined) throw refuseCall('UNKNOWN_ROOM')
-    const key = this.#keyFor(definition, params)
     const { connection } = join
+    const params = definition.paramsOf ? definition.paramsOf(connection) : sent
+    const key = this.#keyFor(definition, params)
     const { slots } = connection
     if ((slots.rooms?.size ?? 0) + (slots.joins ?? 0) >= this.#mount.settings.maxRooms)
       throw refuseCall('OVERLOADED')
@@ -106,18 +111,19 @@ export class Joining {
     doubts: number | undefined,
   ): Promise<boolean> {
     const { connection, seq } = join
+    const info = { mount: this.#mount, connection, room: definition.name, key, params, request: join }
     return this.#rooms.use(definition, key, (room) =>
-      this.#start(room, connection, from, (replay) => {
+      this.#start(room, info, from, (replay, entrance) => {
         if (connection.slots.doubts !== doubts) return false
         const present = joined(room, connection)
         // First: where it is refused the JOIN must not be answered yet.
         const start = present === undefined && !join.over ? replay() : NOTHING
         if (!join.take()) return true
         if (present === undefined) {
-          admit(room, new Member(room, connection, params, seq), start)
+          admit(room, new Member(room, connection, params, seq), start, entrance)
         } else {
           present.seq = seq
-          sendJoined(connection, seq, room, NOTHING)
+          sendJoined(connection, seq, room, NOTHING, NOTHING_SHOWN)
         }
         return true
       }),
@@ -130,16 +136,33 @@ export class Joining {
    */
   async #start<T>(
     room: Room,
+    info: EnterInfo,
+    from: From,
+    enter: (replay: () => Replay, entrance: Entrance) => T,
+  ): Promise<T> {
+    const entrance = await Entrance.of(this.#onEnter, info)
+    try {
+      return await this.#read(room, info.connection, from, entrance, enter)
+    } finally {
+      entrance.cancel()
+    }
+  }
+
+  async #read<T>(
+    room: Room,
     connection: Connection,
     from: From,
-    enter: (replay: () => Replay) => T,
+    entrance: Entrance,
+    enter: (replay: () => Replay, entrance: Entrance) => T,
   ): Promise<T> {
     const session = connection.sessionKey
     for (let i = 0; i < MAX_READS; i++) {
       const recent = room.watch()
       try {
         const snapshot = await this.#rooms.read(room, { ...from, session })
-        if (!recent.overrun) return enter(() => replayOf(room, connection, snapshot, recent.publications))
+        if (recent.overrun) continue
+        const replay = (): Replay => replayOf(room, connection, snapshot, recent.publications, entrance.bytes)
+        return enter(replay, entrance)
       } finally {
         room.unwatch(recent)
       }
@@ -180,9 +203,10 @@ export class Joining {
   async byServer(connection: Connection, definition: CompiledRoom, params: unknown): Promise<void> {
     const key = checkedKey(definition, params)
     await this.#rooms.use(definition, key, async (room) => {
-      await this.#start(room, connection, {}, (replay) => {
+      const info = { mount: this.#mount, connection, room: definition.name, key, params }
+      await this.#start(room, info, {}, (replay, entrance) => {
         if (connection.phase !== 'open' || room.members.has(connection)) return
-        admit(room, new Member(room, connection, params, 0), replay())
+        admit(room, new Member(room, connection, params, 0), replay(), entrance)
       })
     })
   }
@@ -197,12 +221,14 @@ function joined(room: Room, connection: Connection): Member | undefined {
 const NOTHING: Replay = { messages: [], owed: [], position: undefined, gap: undefined }
 
 // A member first: whatever the sending comes to, the end of its connection finds it.
-function admit(room: Room, member: Member, replay: Replay): void {
+function admit(room: Room, member: Member, replay: Replay, entrance: Entrance): void {
   const { connection } = member
+  // Before it is one: what the hooks tell the members is in its JOINED.
+  const shown = entrance.enter()
   room.add(member)
   connection.slots.rooms ??= new Map()
   connection.slots.rooms.set(room, member)
-  sendJoined(connection, member.seq, room, replay)
+  sendJoined(connection, member.seq, room, replay, shown)
   for (const message of replay.messages) member.sendFrames(message.frame(member.binary))
   for (const publication of replay.owed) member.owe(publication)
 }
@@ -212,9 +238,10 @@ function sendJoined(
   seq: number,
   room: Room,
   { messages, position, gap }: Replay,
+  { presence, pack }: Shown,
 ): void {
   const place = position && wirePosition(position)
-  connection.send([FRAMES.JOINED.type, seq, room.key, messages.length, place, gap])
+  const head = [FRAMES.JOINED.type, seq, room.key, messages.length, place, gap] as const
+  if (presence === undefined) connection.send(head)
+  else connection.sendText(`${JSON.stringify(head).slice(0, -1)},${presence}]`, pack)
 }
-
-const wirePosition = ({ epoch, offset, tag }: Position) => [epoch, offset, tag] as const

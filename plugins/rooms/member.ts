@@ -1,6 +1,7 @@
 /** A connection in a room. */
+import { FRAMES } from '../../contract/wire/index.js'
 import type { Connection, Drainable } from '../gateway/index.js'
-import type { Publication } from './broker.js'
+import type { GapReason, Position, Publication } from './broker.js'
 import { OWED_BYTES, Owed } from './owed.js'
 import type { Room } from './room.js'
 import type { FrameSink, Recipient } from './turn-buffer.js'
@@ -94,6 +95,12 @@ export class Member implements Recipient, FrameSink, Drainable {
     else writer.whenDrained(this)
   }
 
+  /** Its room's log goes on at `position`, and not from what it was given. PROTOCOL.md § Recovery. */
+  restart(position: Position | undefined, gap: GapReason): void {
+    const { connection, seq } = this
+    connection.send([FRAMES.JOINED.type, seq, this.#room.key, 0, position && wirePosition(position), gap])
+  }
+
   /** The membership is over: nothing of the room follows what is queued. */
   end(): void {
     if (this.#owed === undefined) return
@@ -107,3 +114,6 @@ export class Member implements Recipient, FrameSink, Drainable {
     this.connection.writer.retract(this)
   }
 }
+
+/** A position as frames carry it. */
+export const wirePosition = ({ epoch, offset, tag }: Position) => [epoch, offset, tag] as const

@@ -1,12 +1,12 @@
 import {
   BrokerError,
-  type Deliver,
   type Outgoing,
   type Position,
   type Publication,
   type ReadFrom,
   type RoomLog,
   type Snapshot,
+  type Subscriber,
 } from './broker.js'
 import { Latest } from './latest.js'
 import { Log, publicationOf } from './log.js'
@@ -36,7 +36,7 @@ export class MemoryRoom {
   #latest: Latest | undefined
   #ids: PublishIds | undefined
   // Replaced, never changed: a delivery goes on with the array it began with.
-  #subscribers: ReadonlyArray<{ deliver: Deliver | undefined }> = []
+  #subscriptions: ReadonlyArray<{ subscriber: Subscriber | undefined }> = []
   // What is being handed on: the publication under way, and those that subscribers published meanwhile.
   readonly #turn: Publication[] = []
   #idleSince: number
@@ -52,7 +52,7 @@ export class MemoryRoom {
 
   /** Whether anyone is subscribed. */
   get subscribed(): boolean {
-    return this.#subscribers.length > 0
+    return this.#subscriptions.length > 0
   }
 
   /** Whether there is anything that a later reader would miss. */
@@ -83,21 +83,21 @@ export class MemoryRoom {
   }
 
   /** Adds a subscriber; returns what removes it, true the first time. */
-  subscribe(deliver: Deliver): () => boolean {
-    const subscriber: { deliver: Deliver | undefined } = { deliver }
-    this.#subscribers = [...this.#subscribers, subscriber]
+  subscribe(subscriber: Subscriber): () => boolean {
+    const subscription: { subscriber: Subscriber | undefined } = { subscriber }
+    this.#subscriptions = [...this.#subscriptions, subscription]
     return () => {
-      if (subscriber.deliver === undefined) return false
-      subscriber.deliver = undefined
-      this.#subscribers = this.#subscribers.filter((other) => other !== subscriber)
+      if (subscription.subscriber === undefined) return false
+      subscription.subscriber = undefined
+      this.#subscriptions = this.#subscriptions.filter((other) => other !== subscription)
       return true
     }
   }
 
   /** Removes all subscribers. */
   close(): void {
-    for (const subscriber of this.#subscribers) subscriber.deliver = undefined
-    this.#subscribers = []
+    for (const subscription of this.#subscriptions) subscription.subscriber = undefined
+    this.#subscriptions = []
   }
 
   /** Keeps what is to be kept and hands it to the subscribers. Throws a BrokerError, and then has changed nothing. */
@@ -158,9 +158,9 @@ export class MemoryRoom {
   }
 
   #hand(publications: readonly Publication[]): void {
-    for (const subscriber of this.#subscribers) {
+    for (const subscription of this.#subscriptions) {
       try {
-        subscriber.deliver?.(publications)
+        subscription.subscriber?.deliver(publications)
       } catch (error) {
         this.#services.onError(error, this.key)
       }

@@ -25,7 +25,8 @@ export const owedBytes = (publication: Publication): number =>
 
 /**
  * At most as many values as the room itself keeps, and as large (`LATEST_KEYS`, `LATEST_BYTES`): beyond, the longest unchanged go, which a
- * joiner would not get either. They are the publications that the room and its broker hold, not copies.
+ * joiner would not get either. They are the publications that the room and its broker hold, not copies; but for those that came in a
+ * message with others, of which they would hold all.
  */
 export class Owed {
   // A Map keeps the order of insertion, and each change inserts anew: the first is the longest unchanged.
@@ -48,7 +49,7 @@ export class Owed {
     const slot = slotOf(publication)
     const size = publication.payload.length + slot.length
     this.#drop(slot)
-    this.#values.set(slot, { publication, size })
+    this.#values.set(slot, { publication: withoutFrame(publication), size })
     this.#grow(size, ENTRY_BYTES)
     for (const oldest of this.#values.keys()) {
       if (this.#values.size <= LATEST_KEYS && this.#size <= LATEST_BYTES) break
@@ -85,4 +86,10 @@ export class Owed {
     this.#size += size
     this.#slots.owed = (this.#slots.owed ?? 0) + size + overhead
   }
+}
+
+function withoutFrame(publication: Publication): Publication {
+  if (publication.frame === undefined) return publication
+  const { event, delivery, payload, latestKey, except, position } = publication
+  return { event, delivery, payload, latestKey, except, position }
 }

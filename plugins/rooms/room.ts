@@ -1,7 +1,7 @@
-/** One room on this node: its members, its subscription, and the turn's publications on their way to the members. */
+/** One room on this node: its members, and what the turn has for them. */
 import { FRAMES } from '../../contract/wire/index.js'
 import { type Connection, type Flushable, Message, type Mount } from '../gateway/index.js'
-import type { Position, Publication } from './broker.js'
+import type { GapReason, Position, Publication, Subscriber } from './broker.js'
 import type { CompiledRoom } from './compile.js'
 import type { Member } from './member.js'
 import { TurnBuffer } from './turn-buffer.js'
@@ -18,7 +18,7 @@ export interface Recent {
 }
 
 /** A room that has members, or somebody on the way in. */
-export class Room implements Flushable {
+export class Room implements Flushable, Subscriber {
   readonly key: string
   readonly definition: CompiledRoom
   readonly members = new Map<Connection, Member>()
@@ -39,7 +39,7 @@ export class Room implements Flushable {
   }
 
   /** From the broker, in order. */
-  readonly deliver = (publications: readonly Publication[]): void => {
+  deliver(publications: readonly Publication[]): void {
     for (const recent of this.#recents) remember(recent, publications)
     if (this.members.size === 0) return
     for (const publication of publications) {
@@ -50,23 +50,56 @@ export class Room implements Flushable {
         instead: except === undefined ? undefined : position && this.#passOver(position),
       })
     }
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      this.#mount.gateway.turn.addRoom(this)
+    this.#schedule()
+    this.#seal()
+  }
+
+  /**
+   * A frame for every member on this node, at its place among the publications. A member whose connection has no room for it is closed
+   * (1013). Who joins later does not get it.
+   */
+  tell(message: Message): void {
+    if (this.members.size === 0) return
+    this.#turn.append({ message })
+    this.#schedule()
+    this.#seal()
+  }
+
+  /**
+   * From the broker: the log goes on elsewhere. Every member is told by another JOINED, behind what it was given before; joins under way
+   * read again. PROTOCOL.md § Recovery.
+   */
+  restart(position: Position | undefined, gap: GapReason): void {
+    for (const recent of this.#recents) overrun(recent)
+    if (this.members.size === 0) return
+    this.#schedule()
+    this.#handOutAll()
+    // Copied: without grouped writes a writer may flush here, and a hook that then runs may let members go.
+    for (const member of [...this.members.values()]) {
+      if (this.members.get(member.connection) === member) member.restart(position, gap)
     }
-    // Behind `addRoom`, which without grouped writes has handed it out by now, or is in the midst of a turn: no writer flushes while this
-    // loops over the members, and so no hook runs.
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#mount.gateway.turn.addRoom(this)
+  }
+
+  // Behind `addRoom`, which without grouped writes has handed it out by now, or is in the midst of a turn: no writer flushes while this
+  // loops over the members, and so no hook runs.
+  #seal(): void {
     if (this.#turn.bytes >= SEAL_BYTES) this.#handOutAll()
   }
 
   /** A PUBLICATION, the same for every member. */
-  encode({ event, payload, position }: Publication): Message {
+  encode(publication: Publication): Message {
+    const { event, frame, position } = publication
+    const pack = this.definition.events.get(event)?.payload.pack ?? this.#mount.gateway.codecs.pack
+    if (frame !== undefined) return Message.ofFrame(frame, pack)
     const tail = position === undefined ? ']' : `,${position.offset},${position.tag}]`
-    const text = `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)},${payload}${tail}`
-    return new Message(
-      text,
-      this.definition.events.get(event)?.payload.pack ?? this.#mount.gateway.codecs.pack,
-    )
+    const head = `[${FRAMES.PUBLICATION.type},${this.#keyJson},${JSON.stringify(event)}`
+    return new Message(`${head},${publication.payload}${tail}`, pack)
   }
 
   // For the client that is left out: its position moves on, or it would have missed its own messages after a reconnect.
@@ -118,10 +151,11 @@ export class Room implements Flushable {
 }
 
 function remember(recent: Recent, publications: readonly Publication[]): void {
-  if (recent.publications.length + publications.length > MAX_RECENT) {
-    recent.overrun = true
-    recent.publications.length = 0
-  } else if (!recent.overrun) {
-    recent.publications.push(...publications)
-  }
+  if (recent.publications.length + publications.length > MAX_RECENT) overrun(recent)
+  else if (!recent.overrun) recent.publications.push(...publications)
+}
+
+function overrun(recent: Recent): void {
+  recent.overrun = true
+  recent.publications.length = 0
 }

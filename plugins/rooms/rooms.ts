@@ -3,15 +3,8 @@ import { AckordError } from '../errors.js'
 import type { Hooks, Mount } from '../gateway/index.js'
 import type { Broker, Position, ReadFrom, Snapshot } from './broker.js'
 import { type CompiledRoom, compileRooms } from './compile.js'
+import { brokerRoom, outgoingOf, type PublishRequest } from './publishable.js'
 import { Room } from './room.js'
-
-/** How to publish. */
-export interface PublishRequest {
-  /** The session that must not get it. */
-  readonly except?: string | undefined
-  /** Publish id: the same id again, within two minutes, is not published again. */
-  readonly id?: string | undefined
-}
 
 interface Held {
   readonly room: Room
@@ -22,7 +15,7 @@ interface Held {
 export class Rooms {
   readonly #mount: Mount
   readonly #broker: Broker
-  readonly #definitions: ReadonlyMap<string, CompiledRoom>
+  readonly #definitions: Map<string, CompiledRoom>
   readonly #onPublish: ReadonlyArray<Hooks['onPublish']>
   readonly #held = new Map<string, Held>()
 
@@ -36,6 +29,11 @@ export class Rooms {
   /** How many are in use on this node. */
   get size(): number {
     return this.#held.size
+  }
+
+  /** A plugin adds a room that the contract does not name; for `onMount`. */
+  define(definition: CompiledRoom): void {
+    this.#definitions.set(definition.name, definition)
   }
 
   definition(name: string): CompiledRoom | undefined {
@@ -71,7 +69,7 @@ export class Rooms {
     const room = new Room(this.#mount, definition, key)
     const held = {
       room,
-      subscribed: this.#broker.subscribe(this.#brokerKey(key), definition.log, room.deliver),
+      subscribed: this.#broker.subscribe(this.#brokerKey(key), definition.log, room),
     }
     this.#held.set(key, held)
     return held
@@ -103,19 +101,9 @@ export class Rooms {
     key: string,
     event: string,
     payload: unknown,
-    { except, id }: PublishRequest,
+    request: PublishRequest,
   ): Promise<Position | undefined> {
-    const compiled = definition.events.get(event)
-    if (compiled === undefined)
-      throw new AckordError('ACKORD_UNKNOWN_NAME', `event ${event} of room ${definition.name}`)
-    const outgoing = {
-      event,
-      delivery: compiled.delivery,
-      payload: compiled.payload(payload),
-      latestKey: compiled.key && String((payload as Readonly<Record<string, unknown>>)[compiled.key]),
-      except,
-      id,
-    }
+    const outgoing = outgoingOf(definition, event, payload, request)
     const hooks = this.#onPublish
     const send = (): Promise<Position | undefined> =>
       this.#broker.publish(this.#brokerKey(key), definition.log, outgoing)
@@ -127,8 +115,7 @@ export class Rooms {
     })()
   }
 
-  // The namespaces of an app share one broker.
   #brokerKey(key: string): string {
-    return `${this.#mount.path} ${key}`
+    return brokerRoom(this.#mount.path, key)
   }
 }

@@ -1,13 +1,14 @@
 /**
- * What a room publishes within one turn of the event loop: framed once for each codec in use, and the same bytes for every member. A member
+ * What a room says within one turn of the event loop: framed once for each codec in use, and the same bytes for every member. A member
  * has a cursor: who joined within the turn gets what came after. docs/decisions/grouped-writes.md.
  */
 import { byteLength, headerSize, type Message, writeFrame } from '../gateway/index.js'
 import type { Publication } from './broker.js'
 
-/** One publication, encoded. */
+/** One publication, encoded, or another frame for every member. */
 export interface TurnFrame {
-  readonly publication: Publication
+  /** Absent for what is no publication: it may not be dropped, and is for everybody. */
+  readonly publication?: Publication | undefined
   readonly message: Message
   /** What the client gets that the publication is not for. */
   readonly instead?: Message | undefined
@@ -40,6 +41,14 @@ interface Shared {
   readonly offsets: readonly number[]
 }
 
+/** One frame on its way into a buffer: its bytes, where another node has made them, or what is framed there. */
+interface Part {
+  readonly framed: Buffer | undefined
+  readonly payload: string | Uint8Array
+  readonly length: number
+  readonly size: number
+}
+
 /** The frames of one turn. Bounded by its owner, who hands it out and clears it at a byte bound. */
 export class TurnBuffer {
   #frames: TurnFrame[] = []
@@ -60,10 +69,9 @@ export class TurnBuffer {
   }
 
   append(frame: TurnFrame): void {
-    const length = byteLength(frame.message.text)
     this.#frames.push(frame)
-    this.#bytes += headerSize(length) + length
-    this.#excepts ||= frame.publication.except !== undefined
+    this.#bytes += textSize(frame.message)
+    this.#excepts ||= frame.publication?.except !== undefined
     this.#text = undefined
     this.#binary = undefined
   }
@@ -99,7 +107,7 @@ export class TurnBuffer {
 
   #isExcepted({ client, cursor }: Recipient): boolean {
     for (let i = cursor; i < this.#frames.length; i++)
-      if (this.#frames[i]?.publication.except === client) return true
+      if (this.#frames[i]?.publication?.except === client) return true
     return false
   }
 
@@ -122,6 +130,7 @@ function handOne(
   to: Recipient,
 ): boolean {
   const { sink } = to
+  if (publication === undefined) return sink.sendFrames(shared.subarray(from, end), 'close')
   if (publication.except === to.client) {
     if (publication.delivery === 'latest') to.forget(publication)
     return instead === undefined || sink.sendFrames(instead.frame(to.binary), 'close')
@@ -136,15 +145,31 @@ function handOne(
   return true
 }
 
+/** Bytes of a message's frame as text, which is not made for that. */
+function textSize(message: Message): number {
+  if (message.framed !== undefined) return message.framed.length
+  const length = byteLength(message.text)
+  return headerSize(length) + length
+}
+
 function encode(frames: readonly TurnFrame[], binary: boolean): Shared {
-  const payloads = frames.map(({ message }) => message.payload(binary))
-  const lengths = payloads.map(byteLength)
-  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerSize(length) + length, 0))
+  const parts = frames.map(({ message }) => partOf(message, binary))
+  const bytes = Buffer.allocUnsafe(parts.reduce((sum, { size }) => sum + size, 0))
   const offsets = [0]
   let offset = 0
-  for (const [i, payload] of payloads.entries()) {
-    offset = writeFrame(bytes, offset, payload, lengths[i] ?? 0)
+  for (const { framed, payload, length, size } of parts) {
+    if (framed !== undefined) bytes.set(framed, offset)
+    else writeFrame(bytes, offset, payload, length)
+    offset += size
     offsets.push(offset)
   }
   return { bytes, offsets }
+}
+
+function partOf(message: Message, binary: boolean): Part {
+  const framed = binary ? undefined : message.framed
+  if (framed !== undefined) return { framed, payload: '', length: 0, size: framed.length }
+  const payload = message.payload(binary)
+  const length = byteLength(payload)
+  return { framed: undefined, payload, length, size: headerSize(length) + length }
 }

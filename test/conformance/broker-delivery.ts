@@ -14,6 +14,7 @@ import {
   readAs,
   recoverable,
   start,
+  subscriberOf,
   volatile,
 } from './broker-support.js'
 
@@ -130,10 +131,14 @@ export function deliveryConformance(make: MakeBroker): void {
     const { broker, room } = await start(make)
     const witness = await listen(broker, room, ROOMY)
     let calls = 0
-    const stop = await broker.subscribe(room, ROOMY, () => {
-      calls += 1
-      stop()
-    })
+    const stop = await broker.subscribe(
+      room,
+      ROOMY,
+      subscriberOf(() => {
+        calls += 1
+        stop()
+      }),
+    )
     await publishAll(broker, room, ROOMY, [recoverable(1), recoverable(2)])
     expect(payloadsOf(await witness.caughtUp())).toEqual([1, 2])
     expect(calls).toBe(1)
@@ -142,7 +147,11 @@ export function deliveryConformance(make: MakeBroker): void {
   it('delivers nothing to a subscriber whose subscription another one has just ended', async () => {
     const { broker, room } = await start(make)
     let victim = () => {}
-    await broker.subscribe(room, ROOMY, () => victim())
+    await broker.subscribe(
+      room,
+      ROOMY,
+      subscriberOf(() => victim()),
+    )
     const listener = await listen(broker, room, ROOMY)
     victim = listener.stop
     const witness = await listen(broker, room, ROOMY)
@@ -155,9 +164,13 @@ export function deliveryConformance(make: MakeBroker): void {
     const { broker, room, errors } = await start(make)
     const before = await listen(broker, room, ROOMY)
     const thrown = new Error('thrown by a subscriber')
-    await broker.subscribe(room, ROOMY, () => {
-      throw thrown
-    })
+    await broker.subscribe(
+      room,
+      ROOMY,
+      subscriberOf(() => {
+        throw thrown
+      }),
+    )
     const after = await listen(broker, room, ROOMY)
     const [position] = await publishAll(broker, room, ROOMY, [recoverable(1), recoverable(2)])
     expect(position?.offset).toBe(1)
@@ -169,13 +182,17 @@ export function deliveryConformance(make: MakeBroker): void {
   it('serves a subscriber that reads and publishes when it is delivered to', async () => {
     const { broker, room } = await start(make)
     const answers: Array<Promise<unknown>> = []
-    await broker.subscribe(room, ROOMY, (publications) => {
-      for (const { payload } of publications) {
-        if (payload === '"ask"') {
-          answers.push(broker.publish(room, ROOMY, recoverable('answer')), readAs(broker, room, ROOMY))
+    await broker.subscribe(
+      room,
+      ROOMY,
+      subscriberOf((publications) => {
+        for (const { payload } of publications) {
+          if (payload === '"ask"') {
+            answers.push(broker.publish(room, ROOMY, recoverable('answer')), readAs(broker, room, ROOMY))
+          }
         }
-      }
-    })
+      }),
+    )
     const listener = await listen(broker, room, ROOMY)
     await broker.publish(room, ROOMY, recoverable('ask'))
     expect(payloadsOf(await listener.count(2))).toEqual(['ask', 'answer'])
@@ -190,7 +207,11 @@ export function deliveryConformance(make: MakeBroker): void {
     })()
     for (let round = 0; round < 5; round++) {
       const live: Publication[] = []
-      const stop = await broker.subscribe(room, ROOMY, (publications) => live.push(...publications))
+      const stop = await broker.subscribe(
+        room,
+        ROOMY,
+        subscriberOf((publications) => live.push(...publications)),
+      )
       const { position, publications } = await readAs(broker, room, ROOMY, { last: 1000 })
       await broker.publish(room, ROOMY, recoverable('last'))
       const head = position?.offset ?? 0
@@ -229,7 +250,11 @@ export function deliveryConformance(make: MakeBroker): void {
     }
     await expectRefusal(readAs(broker, room, ROOMY), 'CLOSED')
     await expectRefusal(
-      broker.subscribe(room, ROOMY, () => {}),
+      broker.subscribe(
+        room,
+        ROOMY,
+        subscriberOf(() => {}),
+      ),
       'CLOSED',
     )
     listener.stop()

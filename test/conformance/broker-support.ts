@@ -4,11 +4,13 @@ import {
   type Broker,
   BrokerError,
   type BrokerErrorCode,
+  type GapReason,
   type Outgoing,
   type Position,
   type Publication,
   type ReadFrom,
   type RoomLog,
+  type Subscriber,
 } from '../../plugins/rooms/broker.js'
 import { Waiters } from '../support/waiters.js'
 import type { BrokerSetup, MakeBroker } from './broker.js'
@@ -83,8 +85,14 @@ export function positionOf(position: Position | undefined): Position {
 }
 
 /** Reads as a session that nothing is excepted for. */
-export const readAs = (broker: Broker, room: string, log: RoomLog, from: Partial<ReadFrom> = {}) =>
-  broker.read(room, log, { session: 'reader', ...from })
+export async function readAs(broker: Broker, room: string, log: RoomLog, from: Partial<ReadFrom> = {}) {
+  const snapshot = await broker.read(room, log, { session: 'reader', ...from })
+  return {
+    ...snapshot,
+    publications: snapshot.publications.map(plain),
+    latest: snapshot.latest.map(plain),
+  }
+}
 
 export async function expectRefusal(promise: Promise<unknown>, code: BrokerErrorCode): Promise<void> {
   const error: unknown = await promise.then(
@@ -95,9 +103,38 @@ export async function expectRefusal(promise: Promise<unknown>, code: BrokerError
   expect(error).toMatchObject({ code, retry: code === 'UNAVAILABLE' })
 }
 
+/** A subscriber that nothing is restarted for: where it is, that is reported as thrown. */
+export const subscriberOf = (deliver: Subscriber['deliver']): Subscriber => ({
+  deliver,
+  restart(position, gap) {
+    throw new Error(`Restarted at ${position?.offset}: ${gap}`)
+  },
+})
+
+/** A publication without the bytes that some brokers carry with it, to compare. */
+export const plain = ({
+  event,
+  delivery,
+  payload,
+  latestKey,
+  except,
+  position,
+}: Publication): Publication => ({ event, delivery, payload, latestKey, except, position })
+
+/** A restart of a subscription. */
+export interface Restart {
+  readonly position: Position | undefined
+  readonly gap: GapReason
+  readonly received: number
+}
+
 /** A subscription that keeps what it gets. */
 export interface Listener {
   readonly received: Publication[]
+  /** How often it was restarted: why, where it goes on, and how many it had received. */
+  readonly restarts: Restart[]
+  /** Resolves with the restarts once there are this many; rejects if they do not come. */
+  restarted(expected: number): Promise<readonly Restart[]>
   /** Resolves with all once there are this many; rejects if they do not come. */
   count(expected: number): Promise<readonly Publication[]>
   /** Resolves once all that was published before has been delivered. */
@@ -108,9 +145,16 @@ export interface Listener {
 export async function listen(broker: Broker, room: string, log: RoomLog): Promise<Listener> {
   const received: Publication[] = []
   const waiters = new Waiters()
-  const stop = await broker.subscribe(room, log, (publications) => {
-    received.push(...publications)
-    waiters.wake()
+  const restarts: Restart[] = []
+  const stop = await broker.subscribe(room, log, {
+    deliver(publications) {
+      received.push(...publications.map(plain))
+      waiters.wake()
+    },
+    restart(position, gap) {
+      restarts.push({ position, gap, received: received.length })
+      waiters.wake()
+    },
   })
   const until = (met: () => boolean, awaited: string): Promise<readonly Publication[]> =>
     waiters.until(
@@ -120,7 +164,14 @@ export async function listen(broker: Broker, room: string, log: RoomLog): Promis
     )
   return {
     received,
+    restarts,
     stop,
+    restarted: (expected) =>
+      waiters.until(
+        () => (restarts.length >= expected ? restarts : undefined),
+        `${expected} restarts`,
+        () => `There were ${restarts.length}, and ${received.length} publications`,
+      ),
     count: (expected) => until(() => received.length >= expected, `${expected} publications`),
     async caughtUp() {
       // Each delivery class has its own order: one fence for each that the room can carry.

@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import type { Broker } from '../../plugins/rooms/broker.js'
 import { deliveryConformance } from './broker-delivery.js'
+import { healingConformance } from './broker-healing.js'
 import { logConformance } from './broker-log.js'
 import { recoveryConformance } from './broker-recovery.js'
 
@@ -18,6 +19,10 @@ export interface BrokerSetup {
   lose(room: string): Promise<void>
   /** Where a log can be set to a high offset: the next publication gets the one after it. */
   raiseOffset?(room: string, offset: number): Promise<void>
+  /** Cuts both nodes off from what they subscribed to; they come back by themselves. */
+  deafen?(): Promise<void>
+  /** Keeps a room as it is now. What it gives puts the room back so: a fail-over to a replica that had not heard of anything newer. */
+  keep?(room: string): Promise<() => Promise<void>>
   /** Ends both brokers and what serves them. */
   stop(): Promise<void>
 }
@@ -26,6 +31,8 @@ export interface BrokerSetup {
 export interface ConformanceOptions {
   /** The setups have `raiseOffset`. */
   readonly raisesOffset?: boolean
+  /** The setups have `deafen` and `keep`, and `lose` works for rooms with subscribers. */
+  readonly heals?: boolean
 }
 
 /** Makes a setup; rooms of earlier setups may still be kept. */
@@ -37,5 +44,6 @@ export function brokerConformance(name: string, make: MakeBroker, options: Confo
     describe('delivery', () => deliveryConformance(make))
     describe('log', () => logConformance(make, options))
     describe('recovery', () => recoveryConformance(make))
+    if (options.heals === true) describe('healing', () => healingConformance(make))
   })
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
 import {
+  type Broker,
   type Outgoing,
   PUBLISH_ID_SECONDS,
   type Publication,
   type RoomLog,
+  type Subscriber,
 } from '../../plugins/rooms/broker.js'
 import {
   MemoryBroker,
@@ -30,6 +32,10 @@ const volatile: Outgoing = { event: 'typing', delivery: 'volatile', payload: '1'
 const latest: Outgoing = { event: 'price', delivery: 'latest', payload: '1', latestKey: 'k' }
 const ignore = () => {}
 
+/** Subscribes what only wants to be delivered to: a memory broker restarts nothing. */
+const listen = (broker: Broker, room: string, log: RoomLog, deliver: Subscriber['deliver']) =>
+  broker.subscribe(room, log, { deliver, restart: ignore })
+
 function start(options: Partial<MemoryBrokerOptions> = {}) {
   const clock = createClock()
   const errors: Array<readonly [unknown, string]> = []
@@ -43,9 +49,7 @@ describe('a publish in memory', () => {
   it('has been delivered when the call returns', () => {
     const { broker } = start()
     const seen: string[] = []
-    void broker.subscribe('r', LOG, (publications) =>
-      seen.push(...publications.map(({ payload }) => payload)),
-    )
+    void listen(broker, 'r', LOG, (publications) => seen.push(...publications.map(({ payload }) => payload)))
     for (const payload of ['1', '2']) void broker.publish('r', LOG, recoverable(payload))
     void broker.publish('r', LOG, { ...volatile, payload: '3' })
     expect(seen).toEqual(['1', '2', '3'])
@@ -64,14 +68,14 @@ describe('a publish in memory', () => {
     const note = (index: number) => (publications: readonly Publication[]) => {
       for (const { payload } of publications) seen[index]?.push(payload)
     }
-    await broker.subscribe('r', LOG, (publications) => {
+    await listen(broker, 'r', LOG, (publications) => {
       note(0)(publications)
       if (publications[0]?.payload === '1') {
         void broker.publish('r', LOG, recoverable('2'))
         void broker.publish('r', LOG, recoverable('3'))
       }
     })
-    await broker.subscribe('r', LOG, note(1))
+    await listen(broker, 'r', LOG, note(1))
     await broker.publish('r', LOG, recoverable('1'))
     expect(seen).toEqual([
       ['1', '2', '3'],
@@ -83,7 +87,7 @@ describe('a publish in memory', () => {
     const { broker } = start()
     const answers: Array<Promise<unknown>> = []
     let delivered = 0
-    const stop = await broker.subscribe('r', LOG, () => {
+    const stop = await listen(broker, 'r', LOG, () => {
       delivered += 1
       answers.push(broker.publish('r', LOG, volatile))
     })
@@ -100,7 +104,7 @@ describe('a publish in memory', () => {
   it('reports a throwing subscriber with its room', async () => {
     const { broker, errors } = start()
     const thrown = new Error('no')
-    await broker.subscribe('r', LOG, () => {
+    await listen(broker, 'r', LOG, () => {
       throw thrown
     })
     await broker.publish('r', LOG, recoverable('1'))
@@ -110,8 +114,8 @@ describe('a publish in memory', () => {
   it('goes to no later subscriber once one has closed the broker', async () => {
     const { broker, clock } = start()
     let later = 0
-    await broker.subscribe('r', LOG, () => void broker.close())
-    await broker.subscribe('r', LOG, () => {
+    await listen(broker, 'r', LOG, () => void broker.close())
+    await listen(broker, 'r', LOG, () => {
       later += 1
     })
     expect((await broker.publish('r', LOG, recoverable('1')))?.offset).toBe(1)
@@ -134,7 +138,7 @@ describe('a publish in memory', () => {
 describe('a room of the memory broker', () => {
   it('that keeps nothing is gone with its last subscriber, and needs no timer', async () => {
     const { broker, clock } = start()
-    const stops = [await broker.subscribe('r', NO_LOG, ignore), await broker.subscribe('r', NO_LOG, ignore)]
+    const stops = [await listen(broker, 'r', NO_LOG, ignore), await listen(broker, 'r', NO_LOG, ignore)]
     await broker.publish('r', NO_LOG, volatile)
     expect(broker.stats()).toEqual({ rooms: 1, entries: 0, ids: 0 })
     stops[0]?.()
@@ -179,7 +183,7 @@ describe('a room of the memory broker', () => {
     almost()
     expect(await epochOf('r')).toBe(epoch)
     almost()
-    const stop = await broker.subscribe('r', LOG, ignore)
+    const stop = await listen(broker, 'r', LOG, ignore)
     clock.advance(1_000_000)
     stop()
     almost()
@@ -191,7 +195,7 @@ describe('a room of the memory broker', () => {
 
   it('frees what is over-age although nobody publishes or reads', async () => {
     const { broker, clock } = start()
-    await broker.subscribe('r', SHORT, ignore)
+    await listen(broker, 'r', SHORT, ignore)
     for (const n of [1, 2, 3]) await broker.publish('r', SHORT, recoverable(`${n}`, `id-${n}`))
     expect(broker.stats()).toEqual({ rooms: 1, entries: 3, ids: 3 })
     clock.advance(SWEEP_INTERVAL)
@@ -238,9 +242,9 @@ describe('a room of the memory broker', () => {
 
   it('that begins to keep something behind the back of the last sweep is swept by a next one', async () => {
     const { broker, clock } = start()
-    await broker.subscribe('early', NO_LOG, ignore)
+    await listen(broker, 'early', NO_LOG, ignore)
     await broker.publish('only', NO_LOG, latest)
-    for (let n = 0; n < SWEEP_SLICE; n++) await broker.subscribe(`r${n}`, NO_LOG, ignore)
+    for (let n = 0; n < SWEEP_SLICE; n++) await listen(broker, `r${n}`, NO_LOG, ignore)
     clock.advance(2 * SWEEP_INTERVAL + SLICE_PAUSE)
     expect([broker.stats().entries, clock.pending]).toEqual([0, 1])
     await broker.publish('early', NO_LOG, latest)
@@ -250,13 +254,13 @@ describe('a room of the memory broker', () => {
 
   it('that was made anew is not touched by an unsubscribe from the one before', async () => {
     const { broker } = start({ maxRooms: 1 })
-    const stopOld = await broker.subscribe('r', LOG, ignore)
-    const stopOther = await broker.subscribe('r', LOG, ignore)
+    const stopOld = await listen(broker, 'r', LOG, ignore)
+    const stopOther = await listen(broker, 'r', LOG, ignore)
     stopOther()
     stopOld()
     await broker.publish('other', LOG, recoverable('1'))
     let delivered = 0
-    await broker.subscribe('r', LOG, () => {
+    await listen(broker, 'r', LOG, () => {
       delivered += 1
     })
     stopOld()
@@ -272,7 +276,7 @@ describe('at maxRooms', () => {
     for (const room of ['a', 'b', 'c']) epochs.set(room, await epochOf(room))
     clock.advance(1)
     await broker.publish('a', LOG, recoverable('1'))
-    const stop = await broker.subscribe('b', LOG, ignore)
+    const stop = await listen(broker, 'b', LOG, ignore)
     await broker.publish('d', LOG, recoverable('1'))
     stop()
     expect(broker.stats().rooms).toBe(3)
@@ -283,10 +287,10 @@ describe('at maxRooms', () => {
   it('nothing new is taken where all have subscribers, and nothing else suffers', async () => {
     const { broker } = start({ maxRooms: 2 })
     const seen: string[] = []
-    const stop = await broker.subscribe('a', LOG, ([publication]) => seen.push(publication?.payload ?? ''))
-    await broker.subscribe('b', NO_LOG, ignore)
+    const stop = await listen(broker, 'a', LOG, ([publication]) => seen.push(publication?.payload ?? ''))
+    await listen(broker, 'b', NO_LOG, ignore)
     const unavailable = { code: 'UNAVAILABLE', retry: true }
-    await expect(broker.subscribe('c', LOG, ignore)).rejects.toMatchObject(unavailable)
+    await expect(listen(broker, 'c', LOG, ignore)).rejects.toMatchObject(unavailable)
     await expect(broker.publish('c', LOG, recoverable('1', 'id'))).rejects.toMatchObject(unavailable)
     await expect(broker.publish('c', NO_LOG, latest)).rejects.toMatchObject(unavailable)
     await expect(broker.read('c', LOG, { session: 's' })).rejects.toMatchObject(unavailable)

@@ -99,7 +99,7 @@ describe('a connection that overflows at JOINED', () => {
     client.send([6, 1, 'channel', { id: 'a' }])
     expect((await client.closed()).code).toBe(1013)
     await eventually(() => expect(gateway.sockets.size).toBe(0))
-    expect(live.room.channel({ id: 'a' }).members()).toEqual([])
+    expect(live.room.channel({ id: 'a' }).connections()).toEqual([])
     expect(connection && roomsOf(connection.mount).rooms.size).toBe(0)
   })
 })

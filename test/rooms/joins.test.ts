@@ -17,11 +17,11 @@ describe('a join under way', () => {
     const client = await enter('alice')
     client.send([6, 1, 'channel', { id: 'a' }])
     await until(() => waiting.length === 1)
-    expect(live.room.channel({ id: 'a' }).evict('alice', 'revoked')).toBe(1)
+    expect(await live.room.channel({ id: 'a' }).evict('alice', 'revoked')).toBe(1)
     waiting[0]?.()
     expect(await client.next(19)).toEqual([19, 1, 'FORBIDDEN', null])
     await client.ping()
-    expect(live.room.channel({ id: 'a' }).members()).toHaveLength(0)
+    expect(live.room.channel({ id: 'a' }).connections()).toHaveLength(0)
   })
 
   it('counts as in flight while its handler runs, so that JOIN and LEAVE in turn have a bound', async () => {
@@ -117,7 +117,7 @@ describe('a JOIN of whom the server has joined', () => {
     expect((await client.next(22))[1]).toBe(1)
     await client.ping()
     expect(client.frames.filter(([type]) => type === 23).map(([, , event]) => event)).toEqual(['posted'])
-    expect([room.members().length, [...gateway.sockets][0]?.slots.rooms?.size]).toEqual([1, 1])
+    expect([room.connections().length, [...gateway.sockets][0]?.slots.rooms?.size]).toEqual([1, 1])
   })
 })
 
