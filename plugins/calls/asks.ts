@@ -15,7 +15,10 @@ declare module '../gateway/connection.js' {
 /** What one connection made of a question. */
 export type Answer<A = unknown> =
   | { readonly status: 'answered'; readonly value: A }
-  /** `NO_HANDLER`, `FAILED` (its handler threw), `INVALID` (the answer broke its schema), `OVERLOADED` (too many questions wait). */
+  /**
+   * `NO_HANDLER`, `FAILED` (its handler threw), `INVALID` (the answer broke its schema), `OVERLOADED` (too many questions wait); of another
+   * node also `TOO_LARGE` (the answer has more than 500,000 bytes) and `UNAVAILABLE` (the node cannot be reached while Redis is away).
+   */
   | { readonly status: 'failed'; readonly code: string }
   | { readonly status: 'timeout' }
   /** The connection ended first. */
@@ -42,6 +45,9 @@ const MAX_WAITING = 256
 const DEFAULT_MS = 5000
 const MAX_MS = 300_000
 
+/** Milliseconds that connections have to answer. */
+export const askMs = ({ timeout = DEFAULT_MS }: AskOptions): number => Math.min(Math.max(0, timeout), MAX_MS)
+
 /** One question to some connections. Iterate over the answers as they come; leaving the loop stops waiting. */
 export class AskRound implements AsyncIterableIterator<Answered> {
   readonly #clock: Clock
@@ -59,15 +65,15 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     connections: readonly Connection[],
     message: Message,
     ack: Input,
-    { timeout = DEFAULT_MS, signal }: AskOptions,
+    options: AskOptions,
   ) {
     this.#clock = clock
     this.#ask = ask
     this.#ack = ack
     for (const connection of connections) this.#put(connection, message)
     if (this.#waiting.size === 0) return
-    const ms = Math.min(Math.max(0, timeout), MAX_MS)
-    this.#timer = clock.setTimeout(() => this.#endAll({ status: 'timeout' }), ms)
+    this.#timer = clock.setTimeout(() => this.#endAll({ status: 'timeout' }), askMs(options))
+    const { signal } = options
     this.#signal = signal
     if (signal?.aborted) this.#stop()
     else signal?.addEventListener('abort', this.#stop)
@@ -159,15 +165,20 @@ export class AskRound implements AsyncIterableIterator<Answered> {
     return this
   }
 
-  /** The first positive answer; without one, the most telling of the others. Nobody there is `gone`. */
-  async first(): Promise<Answer> {
-    let best: Answer = { status: 'gone' }
-    for await (const { answer } of this) {
-      if (answer.status === 'answered') return answer
-      if (answer.status === 'failed' || best.status === 'gone') best = answer
-    }
-    return best
+  /** See `firstAnswer`. */
+  first(): Promise<Answer> {
+    return firstAnswer(this)
   }
+}
+
+/** The first positive answer; without one, the most telling of the others. Nobody there is `gone`. */
+export async function firstAnswer(answers: AsyncIterable<{ readonly answer: Answer }>): Promise<Answer> {
+  let best: Answer = { status: 'gone' }
+  for await (const { answer } of answers) {
+    if (answer.status === 'answered') return answer
+    if (answer.status === 'failed' || best.status === 'gone') best = answer
+  }
+  return best
 }
 
 /** Handles ANSWER. One to a question never asked here is a violation, a late one is ignored. */

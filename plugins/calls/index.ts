@@ -34,10 +34,12 @@ export function eventsOf(mount: Mount): Events {
   return found
 }
 
-export type { Answer, Answered, AskOptions, AskRound } from './asks.js'
+export { type Answer, type Answered, type AskOptions, type AskRound, askMs, firstAnswer } from './asks.js'
+export { bytePlaces, hasPlaces } from './bytes.js'
 export type { Context } from './context.js'
 export { Deadlines, type Due } from './deadlines.js'
 export { CallError, failureText, refuseCall } from './errors.js'
 export type { Events } from './events.js'
+export { compileInput } from './input.js'
 export { compilePayload, type Payload, PLACE } from './payload.js'
 export { compileValidator, type Validator } from './validate.js'

@@ -1,8 +1,9 @@
 /** What leaves: checked against its schema and serialized from it, so that nothing undeclared is on the wire. */
 import type { TSchema } from '@sinclair/typebox'
+import type { ContractDefinition } from '../../contract/contract.js'
 import { resolveSchema } from '../../contract/schemas.js'
 import { AckordError } from '../errors.js'
-import type { Mount, Pack } from '../gateway/index.js'
+import type { Codecs, Pack } from '../gateway/core.js'
 import { bytePlaces, hasPlaces } from './bytes.js'
 import { compileSerializer, UnsendableValue } from './serialize.js'
 
@@ -11,6 +12,13 @@ export interface Payload {
   (value: unknown): string
   /** Makes the binary form of a frame that such a text is part of. */
   readonly pack: Pack
+}
+
+/** What a payload is compiled for: a `Mount`, or what publishes without serving. */
+export interface PayloadHost {
+  readonly contract: ContractDefinition
+  readonly settings: { readonly maxBuffered: number }
+  readonly gateway: { readonly codecs: Codecs }
 }
 
 /** Bytes that a frame needs beside its payload: names and keys are bounded. PROTOCOL.md § Frames. */
@@ -27,7 +35,7 @@ export const PLACE = { ACK: 2, ITEM: 2, EVENT: 2, FAIL: 3, PUBLICATION: 3 } as c
  * that it is of its frame.
  */
 export function compilePayload(
-  { contract, settings, gateway }: Mount,
+  { contract, settings, gateway }: PayloadHost,
   schema: TSchema,
   what: string,
   place: number = PLACE.ACK,
