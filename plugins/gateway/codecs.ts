@@ -45,12 +45,12 @@ export class Codecs {
   /** Makes the binary form of frames whose payload, if any, holds no bytes. */
   readonly pack: Pack = (text) => this.#encode(JSON.parse(text) as ClientFrame)
 
-  /** Makes the binary form of frames whose element `at` is a payload with bytes in it. */
-  packer(at: number, revive: Revive | undefined): Pack {
+  /** Makes the binary form of frames whose elements `at` are payloads with bytes in them. */
+  packer(at: number | readonly number[], revive: Revive | undefined): Pack {
     if (revive === undefined) return this.pack
     return (text) => {
       const frame = JSON.parse(text) as unknown[]
-      frame[at] = revive(frame[at])
+      for (const each of [at].flat()) frame[each] = revive(frame[each])
       return this.#encode(frame as unknown as ClientFrame)
     }
   }

@@ -53,6 +53,8 @@ export class Connection implements WriterHost {
   tokenId: string | undefined
   /** What its client can do, as named in HELLO. PROTOCOL.md § Growth. */
   features: readonly string[] = NO_FEATURES
+  /** Its client's contract is this one, or was so in HELLO: what breaks it is a fault, and not another version. Set with WELCOME. */
+  isSameContract = false
   /** What the namespace's `data` made for this connection. */
   data: unknown
   /** Dropped once the connection is open, where its client does not bring fresh tokens. */
@@ -61,6 +63,10 @@ export class Connection implements WriterHost {
   expiresAt = Number.POSITIVE_INFINITY
   /** The clock's time at which a fresh token is asked for. */
   renewAt = Number.POSITIVE_INFINITY
+  /** GOAWAY was sent: its client opens its next connection on another node, and leaves this one by itself. PROTOCOL.md § Moving. */
+  isMoving = false
+  /** Its session's next connection has arrived there: what is for the user goes to that one. */
+  isReplaced = false
   /** Dropped once it is open. */
   opening: Opening | undefined = new Opening(this)
   readonly requests: Requests

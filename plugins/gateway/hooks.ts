@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { AckordError } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { Backpressure } from './counters.js'
+import type { Pack } from './message.js'
 import type { Mount } from './mount.js'
+import type { Request } from './requests.js'
 
 /** What is kept of an upgrade: a small snapshot, so that no request or reply lives as long as its connection. */
 export interface UpgradeInfo {
@@ -48,6 +50,24 @@ export interface JoinInfo {
   readonly params: unknown
   /** It is a member already, and its right to be one is checked again. */
   readonly again?: true
+}
+
+/** A member on its way in. */
+export interface EnterInfo extends JoinInfo {
+  /** Its JOIN; absent where the server joins it. */
+  readonly request?: Request | undefined
+}
+
+/** A member on its way in, as an `onEnter` hook follows it: `entered` or `cancelled` is called, once. Neither may throw. */
+export interface Entering {
+  /** Bytes that JOINED's presence would take now, at most. Where its connection has no room for them the JOIN is refused: OVERLOADED. */
+  readonly bytes?: number
+  /** It comes in, in this turn: JOINED is sent next. Returns the JSON text of JOINED's presence, if any. */
+  entered(): string | undefined
+  /** It does not: refused, cancelled, gone, or a member already. */
+  cancelled(): void
+  /** Makes the binary form of a JOINED with that presence; where it is absent there are no bytes in it. */
+  readonly pack?: Pack
 }
 
 /** A publication on its way to the broker. */
@@ -114,6 +134,11 @@ export interface Hooks {
   onReauthorize(connection: Connection): Awaitable<void>
   /** Before the namespace's own `join`, also where a member is checked again. Refuse by throwing a CallError. */
   onJoin(join: JoinInfo): Awaitable<void>
+  /**
+   * May be in the room, by its own JOIN or by the server's: awaited before JOINED. A throw refuses, as one in `onJoin` does. `onLeave`
+   * follows where `entered` was called.
+   */
+  onEnter(join: EnterInfo): Awaitable<Entering | undefined>
   /** A membership ended. */
   onLeave(join: JoinInfo): void
   /** Validated, before the broker. A throw reaches the publisher. */
@@ -153,6 +178,7 @@ export class HookTable {
     onAnswer: [],
     onReauthorize: [],
     onJoin: [],
+    onEnter: [],
     onLeave: [],
     onPublish: [],
     onRefuse: [],

@@ -22,7 +22,7 @@ import { checkIdentity } from './identity.js'
 import { checkNames } from './option-names.js'
 import type { ResolvedSettings } from './options.js'
 import { Refusal } from './refusal.js'
-import { Registry, sessionKey } from './registry.js'
+import { Registry, type SessionPlaces, sessionKey } from './registry.js'
 
 /** Handles one kind of frame. A thrown Violation closes the connection with its code. */
 export type FrameHandler<N extends FrameName> = (connection: Connection, frame: FrameOf<N>) => void
@@ -75,6 +75,8 @@ export class Mount {
    * more. Set by the auth plugin.
    */
   vet: (connection: Connection) => Promise<void> | undefined = () => undefined
+  /** Set by the auth plugin, where nodes share a Redis. */
+  sessions: SessionPlaces | undefined
   /** How handlers see connections and rooms. Set by the namespace plugin. */
   surface: Surface = { rooms: undefined, connection: (connection) => connection }
 
@@ -127,13 +129,6 @@ export class Mount {
 
   /** Runs the plugins' `onMount` and takes the hooks as they then are. Throws what they throw, and ACKORD_INVALID_OPTION. */
   async prepare(): Promise<void> {
-    const unserved = Object.entries(this.contract.rooms ?? {}).filter(
-      ([, room]) => room.presence !== undefined,
-    )
-    if (unserved.length > 0) {
-      const rooms = unserved.map(([name]) => name)
-      this.log.warn({ path: this.path, rooms }, 'ackord: presence is not served by this version')
-    }
     for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
     checkNames(this.definition.parts, [...this.#taken], `part of live.plugin for ${this.path}`)
     this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
@@ -178,6 +173,13 @@ export class Mount {
       if (connection.expiresAt <= this.clock.now()) return connection.close(CLOSE.TOKEN_EXPIRED)
     }
     connection.tokenId = user.tokenId
+    const { sessions } = this
+    if (sessions !== undefined) {
+      const claim = await sessions.claim(connection)
+      if (isClosed(connection)) return
+      if (claim === 'fenced') return connection.close(CLOSE.FENCED)
+      if (claim === 'full') return this.#tooMany(connection)
+    }
     for (let check = this.vet(connection); check !== undefined; check = this.vet(connection)) await check
     if (isClosed(connection)) return
     connection.place.settle()
@@ -189,6 +191,7 @@ export class Mount {
     this.connections.add(connection)
     const { data } = this.definition.options
     if (typeof data === 'function') connection.data = data(connection.user)
+    if (sessions !== undefined) await sessions.replace(connection)
     for (const onConnect of this.#onConnect) {
       if (isClosed(connection)) return
       await onConnect(connection)
@@ -213,6 +216,7 @@ export class Mount {
     this.gateway.handshakes.delete(connection)
     this.gateway.heartbeat(this).start()
     this.gateway.expiry.watch(connection)
+    connection.isSameContract = hash === this.contract.hash
     connection.send([
       FRAMES.WELCOME.type,
       connection.session,
@@ -222,9 +226,10 @@ export class Mount {
         heartbeat: this.settings.heartbeat,
       },
       this.features,
-      hash === this.contract.hash ? 'same' : 'other',
+      connection.isSameContract ? 'same' : 'other',
       Math.floor(this.clock.wall()),
     ])
+    this.gateway.degraded.welcomed(connection)
   }
 
   /** An upgrade, a plain GET that asked for the verdict, or a session too many was refused: counts it and tells the hooks. */
@@ -276,6 +281,7 @@ export class Mount {
     if (info.isOurs) closes.add(String(info.code))
     else left.add(receivedCode(info.code))
     this.gateway.handshakes.delete(connection)
+    this.sessions?.release(connection)
     if (!this.connections.delete(connection)) return
     for (const onDisconnect of this.#onDisconnect) void this.#disconnect(onDisconnect, connection, info)
   }

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeEvent } from '../../plugins/cluster/index.js'
+import { Places, type PresenceCluster } from '../../plugins/presence/places.js'
+import type { Bounds, PresenceStore, Write } from '../../plugins/presence/store.js'
+import { MemoryPresence } from '../../plugins/presence/store-memory.js'
+import { RedisPresence } from '../../plugins/presence/store-redis.js'
+import { redisOf } from '../../plugins/redis/index.js'
+import { told } from '../conformance/presence.js'
+import { describeWithRedis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { Seen, startNode } from './support.js'
+
+const BOUNDS: Bounds = { members: 100, bytes: 10_000 }
+const ROOM = '/live room'
+
+/** A cluster whose events a test makes. */
+class FakeCluster implements PresenceCluster {
+  readonly node = 'me'
+  generation = 1
+  readonly alive = new Map<string, number>()
+  #onNode: ((event: NodeEvent, node: string) => void | Promise<void>) | undefined
+  #onGeneration: ((generation: number) => void) | undefined
+
+  isAlive(node: string, generation = 0): boolean {
+    return generation >= (this.alive.get(node) ?? Number.POSITIVE_INFINITY)
+  }
+
+  onNode(listener: (event: NodeEvent, node: string) => void | Promise<void>): () => void {
+    this.#onNode = listener
+    return () => undefined
+  }
+
+  onGeneration(listener: (generation: number) => void): () => void {
+    this.#onGeneration = listener
+    return () => undefined
+  }
+
+  tell(event: NodeEvent, node: string): void | Promise<void> {
+    return this.#onNode?.(event, node)
+  }
+
+  rise(): void {
+    this.generation++
+    this.#onGeneration?.(this.generation)
+  }
+}
+
+function setup(store: PresenceStore = new MemoryPresence()) {
+  const cluster = new FakeCluster()
+  let changes = 0
+  const errors: unknown[] = []
+  const places = new Places(
+    cluster,
+    store,
+    () => changes++,
+    (error) => errors.push(error),
+  )
+  return {
+    cluster,
+    places,
+    errors,
+    changes: () => changes,
+    write: (node: string, generation: number, user: string) => {
+      const writes: readonly Write[] = [{ user, connections: 1 }]
+      return store.change(ROOM, { node, generation }, writes, BOUNDS)
+    },
+    reads: async () => told(await store.read(ROOM)),
+  }
+}
+
+describe('what a node left in presence', () => {
+  it.each(['lost', 'left'] as const)('is cleared when it is %s, and not before', async (event) => {
+    const { cluster, write, reads } = setup()
+    await write('you', 1, 'ann')
+    await write('me', 1, 'bob')
+    await cluster.tell('joined', 'you')
+    expect(await reads()).toMatchObject([{ user: 'ann' }, { user: 'bob' }])
+    await cluster.tell(event, 'you')
+    expect(await reads()).toMatchObject([{ user: 'bob' }])
+  })
+
+  it('is cleared up to the generation under which it is back', async () => {
+    const { cluster, write, reads } = setup()
+    await write('you', 1, 'ann')
+    await write('you', 2, 'bob')
+    cluster.alive.set('you', 2)
+    await cluster.tell('lost', 'you')
+    expect(await reads()).toMatchObject([{ user: 'bob', places: { 'you.2': 1 } }])
+  })
+
+  it('is told of again where it could not be cleared', async () => {
+    const failing = new MemoryPresence()
+    failing.sweep = () => Promise.reject(new Error('away'))
+    const { cluster } = setup(failing)
+    await expect(Promise.resolve(cluster.tell('lost', 'you'))).rejects.toThrow('away')
+  })
+
+  it('under an earlier generation of this node is cleared, and everything is written again', async () => {
+    const { cluster, places, write, reads, changes } = setup()
+    await write('me', 1, 'ann')
+    cluster.rise()
+    expect(changes()).toBe(1)
+    expect(places.own).toEqual({ node: 'me', generation: 2 })
+    await until(async () => JSON.stringify(await reads()) === '[]')
+  })
+
+  it('is given up by others first: this node goes on under what they allow', async () => {
+    const { cluster, places, changes } = setup()
+    places.raise(3)
+    places.raise(3)
+    places.raise(2)
+    expect(changes()).toBe(1)
+    expect(places.own.generation).toBe(3)
+    cluster.rise()
+    expect(places.own.generation).toBe(3)
+  })
+
+  it('under an earlier generation is cleared the next time where it fails', async () => {
+    const failing = new MemoryPresence()
+    failing.sweep = () => Promise.reject(new Error('away'))
+    const { places, errors } = setup(failing)
+    await places.clearOwn()
+    expect(errors).toHaveLength(1)
+  })
+})
+
+describeWithRedis('a node that lives and was given up by others', () => {
+  it('is back under the next generation, with its members and their states', async () => {
+    const redis = await startRedis()
+    const [a, b] = [
+      await startNode({ redis: await redis.connect() }),
+      await startNode({ redis: await redis.connect() }),
+    ]
+    const ann = await Seen.join(await a.enter('ann'), 'a', 1, { status: 'here' })
+    await Seen.join(await a.enter('eve'), 'b')
+    const bob = await Seen.join(await b.enter('bob'))
+    const all = { ann: [{ status: 'here' }, 1], bob: [null, 1] } as const
+    await Promise.all([ann.becomes(all), bob.becomes(all)])
+    const hub = redisOf(b.gateway)
+    if (hub === undefined) throw new Error('no hub')
+    await new RedisPresence(hub, Math.random).sweep(a.gateway.node, () => true)
+    const placesOf = async (id: string): Promise<string[]> => {
+      const { entries } = await new RedisPresence(hub, Math.random).read(
+        `/live ${a.live.room.desk({ id }).key}`,
+      )
+      return entries.flatMap(({ places }) => [...places.keys()]).sort()
+    }
+    await until(
+      async () =>
+        (await placesOf('a')).join() === [`${a.gateway.node}.2`, `${b.gateway.node}.1`].sort().join(),
+    )
+    await until(async () => (await placesOf('b')).join() === `${a.gateway.node}.2`)
+    await until(async () => (await b.live.room.desk({ id: 'a' }).presence()).length === 2)
+    expect(await b.live.room.desk({ id: 'a' }).presence()).toContainEqual({
+      user: 'ann',
+      state: { status: 'here' },
+      connections: 1,
+    })
+  })
+})
