@@ -29,10 +29,11 @@ export interface Channel {
    * `answered` is called at most once, after the items of a stream, which takes no room from the others.
    */
   request(frame: (seq: number) => ClientFrame, answered: (answer: Answer) => void, stream?: boolean): number
-  answer(frame: Answer): void
+  /** False where nobody waits for it. */
+  answer(frame: Answer): boolean
   /** The server asked; the ANSWER that is sent settles it. */
   asked(): void
-  /** Sends any other frame; false where there is no connection or the frame is too large. */
+  /** Sends any other frame; false where there is no connection or the frame is too large, PRESENCE also where the first flight has no room for it. */
   send(frame: ClientFrame): boolean
   /**
    * Sends a call that nothing answers; dropped while the connection is not open, or its socket is full. False where too large. Throws
@@ -88,7 +89,7 @@ export function createChannel(codec: Codec): Channel {
     const message = encode(frame)
     if (!socket) return false
     if (fits(message)) transmit(message)
-    else if (limits) return false
+    else if (limits || frame[0] === 8) return false
     // Before WELCOME this is about a CALL or JOIN of the first flight, two for each at most: CREDIT, and what takes it back. LEAVE and
     // CANCEL are smaller than any JOIN or CALL: where they have to wait, nothing overtakes them.
     else held.push(message)
@@ -144,6 +145,7 @@ export function createChannel(codec: Codec): Channel {
       }
       answered?.(frame)
       settled()
+      return answered !== undefined
     },
     send,
     cast(call, input) {

@@ -1,10 +1,9 @@
 /** Puts the parts of a client together. */
 import { type Calls, createCalls } from './calls.js'
 import { createConnection, type Link } from './connection.js'
+import type { Core } from './core.js'
 import { type AnyEvents, createEvents } from './events.js'
 import { createOutbox } from './outbox.js'
-import { createRoom } from './room.js'
-import { createRooms, type Rooms } from './rooms.js'
 import { createSettings } from './settings.js'
 import { createTree } from './tree.js'
 import type { Client, ClientOptions, Descriptor } from './types.js'
@@ -25,31 +24,31 @@ export function createClient<C extends object, E extends object, R extends objec
   const { report } = settings
   const link: Link = createConnection(descriptor, url, settings, {
     event: (frame, channel) => events.receive(frame, channel),
-    room: (frame) => rooms.receive(frame),
+    room: (frame) => core.rooms?.receive(frame),
     flush() {
-      rooms.flush()
+      core.rooms?.flush()
       calls.flush()
     },
     down(state, untouched, channel) {
       calls.down(state, untouched, channel)
-      rooms.down(state, channel)
+      core.rooms?.down(state, channel)
     },
   })
   const events: AnyEvents = createEvents(link, report)
-  const rooms: Rooms = createRooms(link, settings)
   const outbox = createOutbox(() => calls.pending, report)
   const calls: Calls = createCalls(link, settings, outbox.changed)
+  const core: Core = { link, settings, calls, events, rooms: undefined }
 
   const client: Client<object, Record<string, { payload: unknown }>, object> = {
     calls: createTree(descriptor.calls, (name, { delivery, stream }) =>
       stream ? stream(link, settings, calls, name) : calls.create(name, delivery),
     ),
-    events,
+    events: Object.assign(events, descriptor.inbox?.(core)),
     rooms: createTree(
       descriptor.rooms,
-      (name, { params }) =>
+      (name, { membership, params, presence }) =>
         (given: unknown) =>
-          createRoom(link, rooms, report, name, params, given),
+          membership(core, { name, params, presence }, given),
     ),
     connection: link,
     outbox,

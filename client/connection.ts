@@ -21,12 +21,15 @@ import {
 import { createTokens } from './token.js'
 import type { Connection, ConnectionState, Descriptor } from './types.js'
 
+/** What a server says of a room without being asked. */
+export type RoomFrame = FrameOf<'JOINED' | 'PUBLICATION' | 'S_PRESENCE' | 'LEFT'>
+
 /** What a connection tells the rest of the client. */
 export interface Parts {
   /** An EVENT, and the channel that an ANSWER goes to. */
   event(frame: FrameOf<'EVENT'>, channel: Channel): void
   /** A frame of a room; of two connections, from the one where rooms are joined. */
-  room(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
+  room(frame: RoomFrame): void
   /** There may be room: sends what waits, in order. */
   flush(): void
   /**
@@ -109,7 +112,8 @@ export function createConnection(
 
   function show(): void {
     if (state.state === 'open' || isClosed(state)) moving = false
-    picture = moving ? { ...state, state: 'open', stable: false, retryIn: undefined } : state
+    if (moving) picture = { ...state, state: 'open', stable: false, retryIn: undefined }
+    else picture = state.degraded && state.state !== 'open' ? { ...state, degraded: false } : state
     notice.changed()
   }
 
@@ -169,10 +173,25 @@ export function createConnection(
   }
 
   function receive(from: Line, frame: ServerFrame): void {
-    if (frame[0] === 21) parts.event(frame, from.channel)
-    else if (frame[0] === 28) {
-      if (from === line) dispatch({ type: 'goaway', roll: random(), age: clock.now() - opened })
-    } else if ((frame[0] === 23 || frame[0] === 27) && from === joined) parts.room(frame)
+    switch (frame[0]) {
+      case 21:
+        parts.event(frame, from.channel)
+        break
+      case 22:
+      case 23:
+      case 24:
+      case 27:
+        if (from === joined) parts.room(frame)
+        break
+      case 28:
+        if (from === line) dispatch({ type: 'goaway', roll: random(), age: clock.now() - opened })
+        break
+      case 29:
+        // While it moves, the older one is what the application works with.
+        if ((from === line || moving) && (frame[1] === 'degraded' || frame[1] === 'restored')) {
+          dispatch({ type: 'told', degraded: frame[1] === 'degraded' })
+        }
+    }
   }
 
   return {

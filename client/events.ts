@@ -3,19 +3,24 @@ import type { FrameOf } from '../contract/wire/frames.js'
 import type { Channel } from './channel.js'
 import type { Link } from './connection.js'
 import { Failure } from './errors.js'
-import { createListenerMap, type Report } from './listeners.js'
+import { createListenerMap, type ListenerMap, type Report } from './listeners.js'
+import type { PublicationInfo } from './types.js'
 
 /** `Events` of types.ts without the contract's types. */
 export interface AnyEvents {
-  on(name: string, listener: (payload: unknown) => unknown): () => void
+  on(name: string, listener: (payload: unknown, info: PublicationInfo) => unknown): () => void
   handle(name: string, handler: (payload: unknown) => unknown): () => void
   /** `channel` is that of the connection it came on. */
   receive(frame: FrameOf<'EVENT'>, channel: Channel): void
+  /** Those of `on`. */
+  readonly listeners: ListenerMap<[payload: unknown, info: PublicationInfo]>
 }
+
+const NO_LOG: PublicationInfo = { position: undefined, recovered: false }
 
 /** No listener and no handler yet. */
 export function createEvents(link: Link, report: Report): AnyEvents {
-  const listeners = createListenerMap<[payload: unknown]>(report)
+  const listeners = createListenerMap<[payload: unknown, info: PublicationInfo]>(report)
   const handlers = new Map<string, (payload: unknown) => unknown>()
 
   // An ask belongs to its connection: on another one its number means nothing, or something else.
@@ -37,6 +42,7 @@ export function createEvents(link: Link, report: Report): AnyEvents {
   }
 
   return {
+    listeners,
     on(name, listener) {
       link.need()
       return listeners.add(name, listener)
@@ -51,7 +57,7 @@ export function createEvents(link: Link, report: Report): AnyEvents {
     },
     receive([, name, payload, ask], channel) {
       if (ask != null) channel.asked()
-      listeners.emit(name, payload)
+      listeners.emit(name, payload, NO_LOG)
       if (ask != null) void answer(channel, ask, name, payload)
     },
   }

@@ -18,7 +18,7 @@ export interface Feed {
   readonly position: Position | undefined
   /** Tells of a gap, if there is one, before it returns. */
   joined(frame: FrameOf<'JOINED'>): Joined
-  /** Delivers, or keeps it for after a gap. False where the log has forked: the room must be joined again. */
+  /** Delivers, or keeps it for after a gap. False where it does not follow the position, by a fork or a hole: the room must be joined again. */
   receive(frame: FrameOf<'PUBLICATION'>): boolean
 }
 
@@ -82,7 +82,7 @@ export function createFeed<A extends Audience>(audience: ReadonlyMap<A, unknown>
       let at: Position | undefined
       if (offset != null && tag != null) {
         at = { epoch, offset, tag }
-        if (!recovered && position && offset <= position.offset) {
+        if (!recovered && position && offset !== position.offset + 1) {
           return offset === position.offset && tag === position.tag
         }
         position = at

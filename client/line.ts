@@ -143,12 +143,10 @@ export function createLine(url: string, settings: Settings, owner: Owner): Line 
         break
       case 18:
       case 19:
-      case 22:
-        channel.answer(frame)
-        owner.answered(line)
-        break
       case 20:
-        channel.answer(frame)
+      case 22:
+        if (!channel.answer(frame)) owner.receive(line, frame)
+        else if (frame[0] !== 20) owner.answered(line)
         break
       case 25:
         if (frame[1] === 'wanted' && !asking) refresh(0)

@@ -1,17 +1,16 @@
 /** The rooms of a client: one membership each, found by room and params, and by the server's key. */
-import type { FrameOf } from '../contract/wire/frames.js'
 import type { Channel } from './channel.js'
-import type { Link } from './connection.js'
-import { createMembership, type Membership } from './membership.js'
+import type { Link, RoomFrame } from './connection.js'
+import type { Core } from './core.js'
+import { createMembership, type Membership, type Wish } from './membership.js'
 import type { Settings } from './settings.js'
 import type { State } from './state.js'
-import type { JoinOptions } from './types.js'
 
 /** The memberships of a client. */
 export interface Rooms {
-  /** The membership of a room: the one there is, or a new one that starts as `options` say. */
-  find(room: string, params: Record<string, unknown>, options: JoinOptions): Membership
-  receive(frame: FrameOf<'PUBLICATION' | 'LEFT'>): void
+  /** The membership of a room: the one there is, or a new one that starts as its options say. */
+  find(wish: Wish): Membership
+  receive(frame: RoomFrame): void
   /** Sends the JOINs that are due, as far as the connection has room. */
   flush(): void
   down(state: State, channel: Channel): void
@@ -35,15 +34,15 @@ export function createRooms(link: Link, settings: Settings): Rooms {
   }
 
   return {
-    find(room, params, options) {
-      const id = JSON.stringify([room, Object.entries(params).sort()])
+    find(wish) {
+      const id = JSON.stringify([wish.room, Object.entries(wish.params).sort()])
       const found = memberships.get(id)
       if (found) return found
       let key = ''
       const forget = () => {
         if (byKey.get(key) === made) byKey.delete(key)
       }
-      const made = createMembership(link, settings, room, params, options, {
+      const made = createMembership(link, settings, wish, {
         joined(given) {
           forget()
           key = given
@@ -64,10 +63,16 @@ export function createRooms(link: Link, settings: Settings): Rooms {
       return made
     },
     // A key that no membership has belongs to a room that the server joined this connection to, or that was just left.
-    receive: (frame) => byKey.get(frame[1])?.receive(frame),
+    receive: (frame) => byKey.get(frame[0] === 22 ? frame[2] : frame[1])?.receive(frame),
     flush,
     down(state, channel) {
       for (const membership of memberships.values()) membership.down(state, channel)
     },
   }
+}
+
+/** The rooms of a client, made when first asked for. */
+export function roomsOf(core: Core): Rooms {
+  core.rooms ??= createRooms(core.link, core.settings)
+  return core.rooms
 }

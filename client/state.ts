@@ -36,6 +36,8 @@ export type Event =
   /** Somebody wants a connection; `from` are the states in which that counts. */
   | { readonly type: 'connect'; readonly from: readonly ConnectionState[] }
   | { readonly type: 'welcome' }
+  /** The server told how it is. */
+  | { readonly type: 'told'; readonly degraded: boolean }
   /** The server asks to leave a connection that has been open for `age` ms. */
   | { readonly type: 'goaway'; readonly roll: number; readonly age: number }
   /** The time that the state was given is over. */
@@ -105,7 +107,13 @@ export const whyUnsent = (state: State): PlainCode | undefined =>
   isClosed(state) ? whyClosed(state) : state.state === 'waiting' ? 'OFFLINE' : undefined
 
 /** Where every connection starts. */
-export const IDLE: State = { state: 'idle', attempt: 0, retryIn: undefined, closed: undefined }
+export const IDLE: State = {
+  state: 'idle',
+  attempt: 0,
+  retryIn: undefined,
+  closed: undefined,
+  degraded: false,
+}
 
 /** Moves on. The same state object means that the event says nothing in this state. */
 export function transition(state: State, event: Event, rules: Rules): Step {
@@ -116,8 +124,10 @@ export function transition(state: State, event: Event, rules: Rules): Step {
       return event.from.includes(now) && !final ? connecting(state, ['dial'], rules) : [state]
     case 'welcome':
       return now === 'connecting'
-        ? [{ ...state, state: 'open', stable: false }, ['leave'], STABLE_MS]
+        ? [{ ...state, state: 'open', stable: false, degraded: false }, ['leave'], STABLE_MS]
         : [state]
+    case 'told':
+      return event.degraded === state.degraded ? [state] : [{ ...state, degraded: event.degraded }]
     case 'goaway': {
       if (state.state !== 'open') return [state]
       // Where each server sends us on as soon as we come, there is no hurry.

@@ -1,5 +1,5 @@
 /** What a generated client hands to the runtime: the names of a contract that it has to know, and how each is treated. */
-import type { Contract } from '../contract/contract.js'
+import type { Contract, EventDefinition } from '../contract/contract.js'
 import { indent, literalKey, quote } from './text.js'
 
 /**
@@ -7,7 +7,7 @@ import { indent, literalKey, quote } from './text.js'
  * `constructor`, TypeScript would take Object's member for its contextual type and widen the delivery to string.
  */
 export function printDescriptor(contract: Contract): string {
-  const { calls = {}, rooms = {} } = contract
+  const { calls = {}, events = {}, rooms = {} } = contract
   return `const descriptor = ${record([
     `version: ${quote(contract.version)}`,
     `hash: ${quote(contract.hash)}`,
@@ -15,9 +15,28 @@ export function printDescriptor(contract: Contract): string {
       `delivery: ${quote(call.delivery ?? 'attempt')}`,
       ...(call.item === undefined ? [] : ['stream']),
     ])}`,
-    `rooms: ${table(rooms, (room) => [`params: ${list(room.params.properties)}`])}`,
+    `rooms: ${table(rooms, (room) => [
+      'membership',
+      `params: ${list(room.params.properties)}`,
+      ...(room.presence === undefined ? [] : ['presence']),
+    ])}`,
+    ...(Object.values(events).some(isRecoverable) ? ['inbox'] : []),
   ])} as const`
 }
+
+/** The values of `ackord/client` that the descriptor names. */
+export function usedParts({ calls = {}, events = {}, rooms = {} }: Contract): string[] {
+  const all = Object.values(rooms)
+  return [
+    ...(Object.values(events).some(isRecoverable) ? ['inbox'] : []),
+    ...(all.length > 0 ? ['membership'] : []),
+    ...(all.some((room) => room.presence !== undefined) ? ['presence'] : []),
+    ...(Object.values(calls).some((call) => call.item !== undefined) ? ['stream'] : []),
+  ]
+}
+
+/** Whether an event is kept in a log: outside rooms, in the user's inbox. */
+export const isRecoverable = ({ delivery }: EventDefinition): boolean => delivery === 'recoverable'
 
 /** Entries in braces, one a line, each with its comma. */
 export const record = (members: readonly string[]): string =>

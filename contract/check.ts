@@ -16,7 +16,7 @@ import { type ContractSchemas, schemasOf } from './schemas.js'
 /** How many calls, events and rooms a contract may name, the events of its rooms included. */
 export const MAX_NAMES = 2000
 
-/** The bounds of a room's history, both included. */
+/** The bounds of the history of a room or an inbox, both included. */
 export const HISTORY_BOUNDS = {
   messages: [1, 100_000],
   seconds: [1, 604_800],
@@ -29,7 +29,7 @@ export const HISTORY_BOUNDS = {
  */
 export function checkContract(definition: ContractDefinition): void {
   const schemas = schemasOf(definition)
-  const { name, version, calls = {}, events = {}, rooms = {} } = schemas.definition
+  const { name, version, calls = {}, events = {}, rooms = {}, inbox } = schemas.definition
   refuseBadName(name, 'name')
   refuseBadName(version, 'version')
   const lists = [calls, events, rooms, ...Object.values(rooms).map((room) => room.events)].map(Object.keys)
@@ -46,6 +46,7 @@ export function checkContract(definition: ContractDefinition): void {
   for (const [key, event] of Object.entries(events)) checkEvent(event, at('events', key), schemas)
   checkNames(Object.keys(rooms), 'rooms')
   for (const [key, room] of Object.entries(rooms)) checkRoom(room, at('rooms', key), schemas)
+  if (inbox !== undefined) checkInbox(inbox, Object.values(events))
 }
 
 function checkCall(call: CallDefinition, path: string): void {
@@ -157,6 +158,16 @@ function checkParams(room: RoomDefinition, path: string, schemas: ContractSchema
         'must be a string, number, boolean, literal or a union of them: params make the key of the room',
       )
     }
+  }
+}
+
+function checkInbox(inbox: HistoryDefinition, events: readonly EventDefinition[]): void {
+  checkHistory(inbox, 'inbox')
+  if (!events.some(({ delivery }) => delivery === 'recoverable')) {
+    throw new ContractError(
+      'inbox',
+      "would stay empty: no event of `events` is 'recoverable'; give one that delivery, or leave it out",
+    )
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import { checkContract } from './check.js'
 import { contractHash } from './hash.js'
+import type { InboxName } from './infer.js'
 import { shareSchemas } from './schemas.js'
 
 /** How a call is treated when there is no connection, or the connection is lost. PROTOCOL.md § Delivery. */
@@ -39,7 +40,7 @@ export interface EventDefinition {
   readonly key?: string
 }
 
-/** How much of a room's recoverable events is kept; whichever bound is reached first trims. */
+/** How much of a room's or an inbox's recoverable events is kept; whichever bound is reached first trims. */
 export interface HistoryDefinition {
   /** At most this many events (1 to 100,000). */
   readonly messages: number
@@ -70,10 +71,22 @@ export interface ContractDefinition {
   readonly calls?: Readonly<Record<string, CallDefinition>>
   readonly events?: Readonly<Record<string, EventDefinition>>
   readonly rooms?: Readonly<Record<string, RoomDefinition>>
+  /**
+   * How much is kept of each user's recoverable `events`, for when they come back. Default 1,000 events, 86,400 s (a day), 1 MiB; only where
+   * an event is recoverable. Not of the hash: a client needs to know nothing of it.
+   */
+  readonly inbox?: HistoryDefinition
 }
 
 /** A checked contract: what was written, and the hash of what changes the wire (16 hex digits). */
 export type Contract<D extends ContractDefinition = ContractDefinition> = D & { readonly hash: string }
+
+/** An inbox without a recoverable event would stay empty. */
+type InboxUsed<D> = D extends ContractDefinition & { readonly inbox: HistoryDefinition }
+  ? [InboxName<D>] extends [never]
+    ? { readonly inbox: never }
+    : { readonly inbox: Exactly<D['inbox'], HistoryDefinition> }
+  : unknown
 
 type Exactly<Given, Allowed> = Given & { readonly [K in Exclude<keyof Given, keyof Allowed>]: never }
 
@@ -116,7 +129,7 @@ export const room = <const D extends RoomDefinition>(definition: Exactly<D, Room
  * and what to do.
  */
 export function defineContract<const D extends ContractDefinition>(
-  definition: Exactly<D, ContractDefinition>,
+  definition: Exactly<D, ContractDefinition> & InboxUsed<D>,
 ): Contract<D> {
   checkContract(definition)
   const contract = Object.freeze({ ...definition, hash: contractHash(definition) })

@@ -45,6 +45,14 @@ export type AskName<C extends ContractDefinition> = {
   [K in EventName<C>]: EventsOf<C>[K] extends { readonly ack: TSchema } ? K : never
 }[EventName<C>]
 
+/** The events outside rooms that go into the inbox of a user: those of delivery `recoverable`. */
+export type InboxName<C extends ContractDefinition> = {
+  [K in EventName<C>]: EventsOf<C>[K] extends { readonly delivery: 'recoverable' } ? K : never
+}[EventName<C>]
+
+/** The events outside rooms that reach whoever is connected now, and nobody else: all others. */
+export type PassingName<C extends ContractDefinition> = Exclude<EventName<C>, InboxName<C>>
+
 /** Dotted names as nested objects: `{ 'a.b': X, c: Y }` becomes `{ a: { b: X }, c: Y }`. */
 export type Tree<Leaves> = {
   readonly [H in Head<keyof Leaves & string>]: H extends keyof Leaves ? Leaves[H] : Tree<Below<Leaves, H>>

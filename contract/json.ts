@@ -62,6 +62,7 @@ export interface ContractJson {
   readonly calls?: Readonly<Record<string, CallJson>>
   readonly events?: Readonly<Record<string, EventJson>>
   readonly rooms?: Readonly<Record<string, RoomJson>>
+  readonly inbox?: HistoryDefinition
 }
 
 /**

@@ -17,7 +17,7 @@ const CALL_DELIVERIES = ['attempt', 'repeat', 'once', 'volatile'] as const satis
 const EVENT_DELIVERIES = ['volatile', 'latest', 'recoverable'] as const satisfies readonly EventDelivery[]
 
 /** The keys of a contract. `hash` is what defineContract adds; it is made anew, never believed. */
-const CONTRACT_KEYS = ['name', 'version', 'description', 'calls', 'events', 'rooms', 'hash']
+const CONTRACT_KEYS = ['name', 'version', 'description', 'calls', 'events', 'rooms', 'inbox', 'hash']
 
 /**
  * Reads what may be a contract. Each schema in it goes through `readSchema` once, with its path. Throws a
@@ -38,6 +38,7 @@ export function readDefinition(value: unknown, readSchema: ReadSchema): Contract
     ...optional('rooms', fields, '', (rooms, path) =>
       mapOf(rooms, path, (room, place) => readRoom(room, place, readSchema)),
     ),
+    ...optional('inbox', fields, '', readHistory),
   }
 }
 

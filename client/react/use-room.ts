@@ -1,10 +1,13 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import type { Joined, JoinOptions, Room, RoomState } from '../types.js'
 
+/** What every room handle can do, whatever its events. */
+export type Joinable = Pick<Room<object>, 'join' | 'leave' | 'state' | 'subscribe'>
+
 /** A room as a component sees it. */
-export interface RoomView<E extends object> {
-  /** For `useEvent`, `onGap` and the like. The same handle while room and params are. */
-  readonly room: Room<E>
+export interface RoomView<R extends Joinable> {
+  /** For `useEvent`, `usePresence`, `onGap` and the like. The same handle while room and params are. */
+  readonly room: R
   readonly state: RoomState
   /** What the join came to; `undefined` before, and after the membership has ended. */
   readonly joined: Joined | undefined
@@ -17,11 +20,11 @@ const leaving = new Map<object, ReturnType<typeof setTimeout>>()
  * Joins a room while the component is mounted: `useRoom(chat.rooms.channel, { channelId })`. Params are compared by value;
  * `options` count for the first join of a handle. Each component has a handle of its own, and a room is joined once.
  */
-export function useRoom<P, E extends object>(
-  factory: (params: P) => Room<E>,
+export function useRoom<P, R extends Joinable>(
+  factory: (params: P) => R,
   params: P,
   options?: JoinOptions,
-): RoomView<E> {
+): RoomView<R> {
   const key = JSON.stringify(Object.entries(params ?? {}).sort())
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key is the value of the params.
   const room = useMemo(() => factory(params), [factory, key])

@@ -19,6 +19,11 @@ export interface ConnectionSnapshot {
   readonly retryIn: number | undefined
   /** Why the last connection, or the last attempt at one, ended. */
   readonly closed: { readonly code: number; readonly reason: string } | undefined
+  /**
+   * Whether the server said that it cannot store or share what is published now: what needs that is refused with `UNAVAILABLE`, and queued calls
+   * wait. What is volatile may go no further than the node. False without a connection.
+   */
+  readonly degraded: boolean
 }
 
 /** The connection of a client. */

@@ -1,6 +1,7 @@
 /** Options of a generated client. */
 import type { Clock } from '../../contract/clock.js'
 import type { Codec } from '../../contract/wire/codec.js'
+import type { JoinOptions } from './rooms.js'
 
 /** The part of a WebSocket that the client uses: the browser's, Node 22's or the `ws` package's. */
 export interface WebSocketLike {
@@ -67,6 +68,11 @@ export interface ClientOptions {
    * (`EXPIRED`; `OUTCOME_UNKNOWN` for a `once` call that was sent). Default 1,000 and 24 h, at most 24 days.
    */
   readonly outbox?: { readonly entries?: number; readonly ttl?: number }
+  /**
+   * Where the inbox starts, in contracts with recoverable events outside rooms: after a position that the application stored, or with this many of
+   * the newest. Default: with what comes from the first connection on.
+   */
+  readonly inbox?: JoinOptions
   /**
    * Told of what no promise can carry: a listener or `token` that threw, an address that is none. After the turn. Default:
    * `reportError` where there is one, else the console.

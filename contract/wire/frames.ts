@@ -9,6 +9,9 @@ export type WirePosition = readonly [epoch: string, offset: number, tag: number]
 /** A 'once' operation: `[producer, number, low, maybeSent]`. PROTOCOL.md § Operations. */
 export type WireOperation = readonly [producer: string, number: number, low: number, maybeSent: boolean]
 
+/** A member as PRESENCE and JOINED tell of it: state null until it has set one. PROTOCOL.md § Presence. */
+export type WireMember = readonly [user: string, state: unknown, connections: number]
+
 /** What a server grants a connection, in WELCOME: frames in flight, bytes a frame, BEAT interval in ms. */
 export interface WireLimits {
   readonly inFlight: number
@@ -42,6 +45,10 @@ const position = (value: unknown): value is WirePosition =>
   list(value) && text(value[0]) && count(value[1]) && count(value[2])
 const operation = (value: unknown): value is WireOperation =>
   list(value) && text(value[0]) && count(value[1]) && count(value[2]) && typeof value[3] === 'boolean'
+const user = (value: unknown): value is string => typeof value === 'string'
+const users = (value: unknown): value is readonly string[] => list(value) && value.every(user)
+const member = (value: unknown): value is WireMember => list(value) && user(value[0]) && seq(value[2])
+const members = (value: unknown): value is readonly WireMember[] => list(value) && value.every(member)
 const limits = (value: unknown): value is WireLimits =>
   object(value) && count(value.inFlight) && count(value.bytes) && count(value.heartbeat)
 
@@ -99,9 +106,9 @@ export const SERVER_FRAMES = {
   FAIL: server(19, seq, text, value, optional(count)),
   ITEM: server(20, seq, value),
   EVENT: server(21, text, value, optional(seq)),
-  JOINED: server(22, count, text, count, optional(position), optional(text), optional(value)),
+  JOINED: server(22, count, text, count, optional(position), optional(text), optional(members)),
   PUBLICATION: server(23, text, text, value, optional(count), optional(count)),
-  S_PRESENCE: server(24, text, list, list, list),
+  S_PRESENCE: server(24, text, members, members, users),
   S_TOKEN: server(25, text, optional(count)),
   S_BEAT: server(26),
   LEFT: server(27, text, text),

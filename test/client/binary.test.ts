@@ -5,6 +5,8 @@ import { spoken } from './support/codec.js'
 spoken.codec = msgpack
 await import('./calls.test.js')
 await import('./events.test.js')
+await import('./inbox.test.js')
 await import('./outbox.test.js')
+await import('./presence.test.js')
 await import('./rooms.test.js')
 await import('./streams.test.js')

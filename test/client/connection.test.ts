@@ -3,6 +3,55 @@ import { createClient } from '../../client/index.js'
 import { CLOSE, reconnects, retryOf } from '../../contract/wire/close-codes.js'
 import { descriptor, FakeClock, FakeSocket, harness, settled, watch, welcome } from './support/harness.js'
 
+describe('a server that cannot store or share', () => {
+  it('is seen in the picture until it can, or the connection ends', async () => {
+    const { client, open } = harness()
+    const seen: unknown[] = []
+    client.connection.subscribe(() => {
+      const { state, degraded } = client.connection.get()
+      seen.push([state, degraded])
+    })
+    const socket = await open({ heartbeat: 0 })
+    const before = client.connection.get()
+    socket.receive([29, 'restored'])
+    expect(client.connection.get()).toBe(before)
+    for (const state of ['degraded', 'restored', 'degraded']) {
+      socket.receive([29, state])
+      await settled()
+    }
+    socket.end(1006)
+    await settled()
+    expect(seen.slice(-5)).toEqual([
+      ['open', false],
+      ['open', true],
+      ['open', false],
+      ['open', true],
+      ['waiting', false],
+    ])
+    const next = await open({ heartbeat: 0 })
+    expect(client.connection.get().degraded).toBe(false)
+    next.receive([29, 'degraded'])
+    expect(client.connection.get().degraded).toBe(true)
+    client.close()
+    expect(client.connection.get().degraded).toBe(false)
+  })
+
+  it('is the older one while a connection moves, and from its WELCOME the newer', async () => {
+    const made = harness()
+    const old = await made.open({ heartbeat: 0 })
+    void made.client.calls.get.result({})
+    await made.clock.advance(10_000)
+    old.receive([28, 'restart', 4000], [29, 'degraded'], [29, 'a word to come'])
+    await settled()
+    expect(made.client.connection.get()).toMatchObject({ state: 'open', degraded: true })
+    made.socket.open()
+    made.socket.receive(welcome({ heartbeat: 0 }))
+    expect(made.client.connection.get()).toMatchObject({ state: 'open', degraded: false })
+    old.receive([29, 'degraded'])
+    expect(made.client.connection.get().degraded).toBe(false)
+  })
+})
+
 describe('a new client', () => {
   it('does nothing until something wants a connection', async () => {
     const { client, sockets, clock } = harness()
@@ -14,6 +63,7 @@ describe('a new client', () => {
     expect(client.connection.get()).toEqual({
       state: 'idle',
       attempt: 0,
+      degraded: false,
       retryIn: undefined,
       closed: undefined,
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { WireOperation } from '../../contract/wire/frames.js'
-import { type FakeSocket, type Harness, harness, settled, watch, welcome } from './support/harness.js'
+import { type FakeSocket, type Harness, inboxHarness, settled, watch, welcome } from './support/harness.js'
 
 /** Numbers that look random, the same for the same seed (mulberry32). */
 function generator(seed: number): () => number {
@@ -42,7 +42,7 @@ async function run(
 ): Promise<{ settledOk: number; settledNot: number; joins: number; overlaps: number }> {
   const random = generator(seed)
   const below = (n: number) => Math.floor(random() * n)
-  const made: Harness = harness({
+  const made: Harness = inboxHarness({
     ...{ outbox: { entries: 30, ttl: 60_000 }, timeout: 8000, random },
     token: async () => {
       if (random() < 0.1) throw new Error('no session')
@@ -94,6 +94,7 @@ async function run(
       joins++
     },
     () => rooms[below(4)]?.leave(),
+    () => rooms[below(4)]?.presence.set('x'.repeat(below(9))),
     () => client.connection.connect(),
     () => clock.advance(below(4000)),
     () => settled(),
@@ -125,6 +126,10 @@ async function run(
       const socket = any()
       if (socket?.readyState !== 1 || client.connection.state !== 'open' || !welcomed.has(socket)) return
       const owed = peer.look(socket)
+      if (random() < 0.1) socket.receive([29, random() < 0.5 ? 'degraded' : 'restored'])
+      if (random() < 0.1)
+        socket.receive([24, `k${below(3)}`, [[`u${below(3)}`, null, 1]], [], [`u${below(3)}`]])
+      if (random() < 0.1) socket.receive([22, below(9), `k${below(3)}`, 0, ['f', below(50), 1], 'epoch'])
       const frame = socket.frames.find(([type, seq]) => (type === 2 || type === 6) && owed.has(Number(seq)))
       if (frame === undefined) {
         socket.receive([23, `k${below(3)}`, 'posted', { text: '' }, below(50), below(3)])
@@ -139,7 +144,8 @@ async function run(
       else if (frame[0] === 2) socket.receive([18, seq, null])
       else {
         const gap = random() < 0.2 ? 'trimmed' : null
-        socket.receive([22, seq, key, below(3), ['e', below(50), below(3)], gap])
+        const members = random() < 0.5 ? [[`u${below(3)}`, null, 1] as const] : null
+        socket.receive([22, seq, key, below(3), ['e', below(50), below(3)], gap, members])
         if (random() < 0.2) socket.receive([27, key, 'evicted'])
       }
     }),
@@ -150,7 +156,9 @@ async function run(
     for (const socket of made.sockets.slice(-3)) expect(peer.look(socket).size).toBeLessThanOrEqual(15)
     expect(made.sockets.filter((socket) => socket.readyState < 2).length).toBeLessThanOrEqual(2)
     expect(client.outbox.size).toBeLessThanOrEqual(30)
-    expect(made.errors.filter((error) => String(error) !== 'Error: no session')).toEqual([])
+    // Refused inboxes are told there, and nothing else.
+    const told = made.errors.map(String).filter((error) => !/no session|^Failure: inbox failed/.test(error))
+    expect(told).toEqual([])
   }
 
   // Within one connection operations stand in their order, and none is below the lowest that has not settled.

@@ -484,8 +484,8 @@ describe('a publication', () => {
     const room = general(made)
     const { log } = listen(room)
     void room.join()
-    socket.receive([22, 1, 'k', 0, at(3)], posted(3), posted(4), posted(4), posted(6))
-    expect(log).toEqual(['m4', 'm6'])
+    socket.receive([22, 1, 'k', 0, at(3)], posted(3), posted(4), posted(4), posted(5))
+    expect(log).toEqual(['m4', 'm5'])
     expect(socket.of(6).length).toBe(1)
   })
 
@@ -508,6 +508,77 @@ describe('a publication', () => {
     socket.receive([22, 2, 'k', 0, at(3), 'forked'], posted(4))
     await settled()
     expect(log).toEqual(['m4', 'gap forked', 'm4'])
+  })
+
+  it('behind a hole is not delivered: the room is joined again from the last position', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    const { log } = listen(room)
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)], posted(4), posted(6), posted(7))
+    expect(log).toEqual(['m4'])
+    expect(room.state).toBe('joining')
+    expect(socket.frames.slice(2)).toEqual([
+      [7, 1],
+      [6, 2, 'channel', { channelId: 'general' }, at(4), null],
+    ])
+    socket.receive([22, 2, 'k', 3, at(7)], posted(5), posted(6), posted(7), posted(8))
+    expect(log).toEqual(['m4', 'm5 recovered', 'm6 recovered', 'm7 recovered', 'm8'])
+  })
+
+  it('that is not for this client only moves the position, and leaves no hole', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    const { log } = listen(room)
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)], [23, 'k', '', null, 4, 104], posted(5))
+    expect(log).toEqual(['m5'])
+    expect(socket.of(6).length).toBe(1)
+  })
+
+  it('behind a hole each time does not make the client spin, and a hole that comes seldom costs no wait', async () => {
+    const made = harness({ backoff: { base: 1000, max: 8000 } })
+    const socket = await made.open({ heartbeat: 0 })
+    const room = general(made)
+    void room.join()
+    const joins = () => socket.of(6).length
+    const breakIt = () => socket.receive([22, joins(), 'k', 0, at(3)], posted(9))
+    breakIt()
+    expect(joins()).toBe(2)
+    for (const wait of [500, 1000, 2000, 4000, 4000]) {
+      const before = joins()
+      breakIt()
+      // What comes meanwhile does not count, and nothing is asked.
+      socket.receive(posted(4))
+      await made.clock.advance(wait - 1)
+      expect([room.state, joins()]).toEqual(['joining', before])
+      await made.clock.advance(1)
+      expect(joins()).toBe(before + 1)
+    }
+    socket.receive([22, joins(), 'k', 0, at(3)], posted(4))
+    await made.clock.advance(10_001)
+    const before = joins()
+    socket.receive(posted(9))
+    expect(joins()).toBe(before + 1)
+  })
+
+  it('behind a hole just before the connection ends leaves nothing that asks later', async () => {
+    const made = harness()
+    const socket = await made.open({ heartbeat: 0 })
+    const room = general(made)
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)], posted(9))
+    socket.receive([22, 2, 'k', 0, at(3)], posted(9))
+    socket.end(1006)
+    await back(made)
+    expect(made.socket.of(6).length).toBe(1)
+    made.socket.receive([22, 1, 'k', 0, at(3)])
+    await made.clock.advance(60_000)
+    expect(made.socket.of(6).length).toBe(1)
+    room.leave()
+    expect(made.clock.pending).toBe(0)
   })
 
   it('of an event nobody listens to is ignored', async () => {
@@ -596,6 +667,59 @@ describe('recovery', () => {
     made.socket.receive([22, 1, 'k', 0, at(0)])
     await settled()
     expect(joined.state).toBe('resolved')
+  })
+})
+
+describe('JOINED again', () => {
+  it('starts the feed anew where it says, and tells the gap before what follows', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    const { log, infos } = listen(room)
+    let states = 0
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)], posted(4))
+    await settled()
+    room.subscribe(() => states++)
+    socket.receive([22, 1, 'k', 0, at(7, 'f'), 'epoch'], posted(8))
+    await settled()
+    expect(log).toEqual(['m4', 'gap epoch', 'm8'])
+    expect(infos.at(-1)).toEqual({ position: position(8, 'f'), recovered: false })
+    expect([room.state, socket.of(6).length, socket.of(7).length]).toEqual(['joined', 1, 0])
+    socket.end(1006)
+    await back(made)
+    expect(made.socket.of(6)[0]?.[4]).toEqual(at(8, 'f'))
+    expect(states).toBeGreaterThan(0)
+  })
+
+  it('in the midst of a replay ends it', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    const { log } = listen(room)
+    void room.join({ since: position(3) })
+    socket.receive([22, 1, 'k', 3, at(6)], posted(4), [22, 1, 'k', 0, at(9), 'trimmed'], posted(10))
+    await settled()
+    expect(log).toEqual(['m4 recovered', 'gap trimmed', 'm10'])
+  })
+
+  it('for an older JOIN, for one of the server, or for no room says nothing', async () => {
+    const made = harness()
+    const socket = await made.open()
+    const room = general(made)
+    const { log } = listen(room)
+    void room.join()
+    socket.receive([22, 1, 'k', 0, at(3)])
+    room.leave()
+    void room.join({ since: position(3) })
+    socket.receive([22, 2, 'k', 0, at(3)])
+    socket.receive(
+      [22, 1, 'k', 0, at(9), 'epoch'],
+      [22, 0, 'k', 0, at(9), 'epoch'],
+      [22, 2, 'x', 0, at(9), 'epoch'],
+    )
+    socket.receive(posted(4))
+    expect(log).toEqual(['m4'])
   })
 })
 
@@ -896,7 +1020,8 @@ describe('JOINs that wait for room', () => {
       return frame(asked)[1] as number
     })
     const rooms = createRooms(link, settings)
-    for (let i = 0; i < 1000; i++) rooms.find('channel', { channelId: String(i) }, {})
+    for (let i = 0; i < 1000; i++)
+      rooms.find({ room: 'channel', params: { channelId: String(i) }, options: {} })
     rooms.flush()
     expect(asked).toBe(4)
     rooms.flush()

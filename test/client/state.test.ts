@@ -14,7 +14,7 @@ function generator(seed: number): () => number {
 
 const rules: Rules = { base: 500, max: 30_000, connectTimeout: 10_000 }
 const closed = { code: 1006, reason: '' }
-const picture = { attempt: 2, retryIn: undefined, closed }
+const picture = { attempt: 2, retryIn: undefined, closed, degraded: false }
 
 const states = {
   idle: IDLE,

@@ -7,16 +7,18 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import { expect, it, onTestFinished } from 'vitest'
 import { printClient } from '../../codegen/print-client.js'
-import { call, defineContract, Type } from '../../contract/index.js'
+import { call, defineContract, event, room, Type } from '../../contract/index.js'
 
 const source = (path: string): string => fileURLToPath(new URL(`../../client/${path}`, import.meta.url))
 
 /** A generated client with the runtime, as an application's build makes it. */
-async function bundled(calls: Parameters<typeof defineContract>[0]['calls'] & object): Promise<string> {
+async function bundled(
+  parts: Omit<Parameters<typeof defineContract>[0], 'name' | 'version'>,
+): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ackord-bundle-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const entry = join(directory, 'test.client.ts')
-  await writeFile(entry, printClient(defineContract({ name: 'test', version: '1', calls })))
+  await writeFile(entry, printClient(defineContract({ name: 'test', version: '1', ...parts })))
   const results = await build({
     ...{ configFile: false, logLevel: 'error', root: directory },
     resolve: {
@@ -34,16 +36,28 @@ async function bundled(calls: Parameters<typeof defineContract>[0]['calls'] & ob
 }
 
 // Words of modules that a contract may do without.
-const STREAMS = 'a stream is read once'
-const MSGPACK = 'ackord.v1.msgpack'
-const SERVER = 'unref'
+const WORDS = {
+  streams: /a stream is read once/,
+  rooms: /is not a position/,
+  presence: /connections/,
+  inbox: /lasting: ?(?:true|!0)/,
+  msgpack: /ackord\.v1\.msgpack/,
+  server: /unref/,
+}
+const carried = (bundle: string): string[] =>
+  Object.entries(WORDS).flatMap(([what, word]) => (word.test(bundle) ? [what] : []))
 
-it('carries streams where a call has items, and otherwise nothing of them', async () => {
+it('carries what treats streams, rooms, presence, inboxes and bytes where a contract has them, and otherwise nothing of it', async () => {
   const input = Type.Null()
-  const plain = await bundled({ get: call({ input }) })
-  expect([STREAMS, MSGPACK, SERVER].filter((word) => plain.includes(word))).toEqual([])
-  const streaming = await bundled({ follow: call({ input, item: Type.String() }) })
-  expect([STREAMS, MSGPACK].filter((word) => streaming.includes(word))).toEqual([STREAMS])
-  const bytes = await bundled({ put: call({ input: Type.Uint8Array() }) })
-  expect([STREAMS, MSGPACK].filter((word) => bytes.includes(word))).toEqual([MSGPACK])
+  const state = Type.String()
+  const params = Type.Object({})
+  const cases: readonly [expected: readonly string[], parts: Parameters<typeof bundled>[0]][] = [
+    [[], { calls: { get: call({ input }) }, events: { told: event({ payload: state }) } }],
+    [['streams'], { calls: { follow: call({ input, item: state }) } }],
+    [['msgpack'], { calls: { put: call({ input: Type.Uint8Array() }) } }],
+    [['rooms'], { rooms: { lobby: room({ params, events: {} }) } }],
+    [['rooms', 'presence'], { rooms: { lobby: room({ params, events: {}, presence: state }) } }],
+    [['rooms', 'inbox'], { events: { told: event({ payload: state, delivery: 'recoverable' }) } }],
+  ]
+  for (const [expected, parts] of cases) expect(carried(await bundled(parts))).toEqual(expected)
 }, 60_000)

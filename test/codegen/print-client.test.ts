@@ -40,7 +40,8 @@ describe('a generated client', () => {
     'of %s hands the names of the contract to the runtime as they are',
     async (_, contract) => {
       const stub =
-        'data:text/javascript,export const createClient = (...given) => given; export const stream = "with items"'
+        'data:text/javascript,export const createClient = (...given) => given; export const stream = "with items", ' +
+        'membership = "of rooms", presence = "of members", inbox = "of the user"'
       const binary = 'data:text/javascript,export const msgpack = "in binary"'
       const text = printClient(contract)
         .replace('ackord/client/msgpack', binary)
@@ -51,7 +52,7 @@ describe('a generated client', () => {
       expect(others).toEqual([])
       expect(name).toMatch(/^create[A-Z]/)
 
-      const { version, hash, calls = {}, rooms = {} }: Contract = contract
+      const { version, hash, calls = {}, events = {}, rooms = {} }: Contract = contract
       const mapped = <T, U>(map: Readonly<Record<string, T>>, change: (value: T) => U) =>
         Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]))
       const codec = text.includes('in binary') && { codec: 'in binary' }
@@ -62,7 +63,14 @@ describe('a generated client', () => {
             delivery,
             ...(item && { stream: 'with items' }),
           })),
-          rooms: mapped(rooms, ({ params }) => ({ params: Object.keys(params.properties) })),
+          rooms: mapped(rooms, ({ params, presence }) => ({
+            membership: 'of rooms',
+            params: Object.keys(params.properties),
+            ...(presence && { presence: 'of members' }),
+          })),
+          ...(Object.values(events).some(({ delivery }) => delivery === 'recoverable') && {
+            inbox: 'of the user',
+          }),
         },
         'wss://example.com',
         { ...codec, timeout: 1 },

@@ -3,8 +3,8 @@ import { act, type ReactElement, StrictMode, useState } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { useConnection, useEvent, useOutbox, useRoom } from '../../client/react/index.js'
-import { type Harness, harness, settled, welcome } from '../client/support/harness.js'
+import { useConnection, useEvent, useOutbox, usePresence, useRoom } from '../../client/react/index.js'
+import { type Harness, harness, inboxHarness, settled, welcome } from '../client/support/harness.js'
 
 vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true)
 
@@ -119,6 +119,21 @@ describe('useEvent', () => {
     const socket = await open(made)
     await act(async () =>
       socket.receive([22, 1, 'k', 1, ['e', 4, 1]], [23, 'k', 'posted', { text: 'hi' }, 4, 1]),
+    )
+    expect(heard).toEqual([['hi', 4]])
+  })
+
+  it('listens to the inbox, with where it stands', async () => {
+    const made = inboxHarness()
+    const heard: unknown[] = []
+    const View = () => {
+      useEvent(made.client, 'mention', ({ text }, { position }) => heard.push([text, position?.offset]))
+      return null
+    }
+    await show(<View />)
+    const socket = await open(made)
+    await act(async () =>
+      socket.receive([22, 1, 'u', 0, ['e', 3, 1]], [23, 'u', 'mention', { text: 'hi' }, 4, 1]),
     )
     expect(heard).toEqual([['hi', 4]])
   })
@@ -263,5 +278,48 @@ describe('useRoom', () => {
     expect(page.text()).toBe('3 joining')
     const socket = await open(made)
     expect(socket.of(6).length).toBe(1)
+  })
+})
+
+describe('usePresence', () => {
+  const View = ({ made, channelId = 'a' }: { made: Harness; channelId?: string }) => {
+    const { room } = useRoom(made.client.rooms.channel, { channelId })
+    return <p>{usePresence(room).map(({ user, state }) => `${user} ${state ?? '-'};`)}</p>
+  }
+
+  it('shows who is there, as they come, go and change', async () => {
+    const made = harness()
+    const page = await show(<View made={made} />)
+    expect(page.text()).toBe('')
+    const socket = await open(made)
+    await act(async () => socket.receive([22, 1, 'k', 0, null, null, [['ada', 'here', 1]]]))
+    expect(page.text()).toBe('ada here;')
+    await act(async () => socket.receive([24, 'k', [['bob', null, 1]], [['ada', 'away', 1]], []]))
+    expect(page.text()).toBe('ada away;bob -;')
+    await act(async () => socket.receive([24, 'k', [], [], ['ada']]))
+    expect(page.text()).toBe('bob -;')
+    await page.render(<View made={made} channelId="b" />)
+    expect(page.text()).toBe('')
+  })
+
+  it('renders nothing anew for what is said in the room', async () => {
+    const made = harness()
+    let renders = 0
+    const Counted = () => {
+      renders++
+      const { room } = useRoom(made.client.rooms.channel, { channelId: 'a' })
+      return <p>{usePresence(room).length}</p>
+    }
+    await show(<Counted />)
+    const socket = await open(made)
+    await act(async () => socket.receive([22, 1, 'k', 0, null, null, [['ada', null, 1]]]))
+    const before = renders
+    await act(async () => socket.receive([23, 'k', 'typing', 'ada']))
+    expect(renders).toBe(before)
+  })
+
+  it('shows nobody on a server', () => {
+    const made = harness()
+    expect(renderToString(<View made={made} />)).toBe('<p></p>')
   })
 })

@@ -1,6 +1,13 @@
 import Fastify from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Call, type Client, type ClientOptions, createClient, type Room } from '../../client/index.js'
+import {
+  type Call,
+  type Client,
+  type ClientOptions,
+  createClient,
+  membership,
+  type Room,
+} from '../../client/index.js'
 import { createClock, createNetwork, type Network, type TestClock } from '../../client/testing/index.js'
 import { call, defineContract, event, room, Type } from '../../contract/index.js'
 import ackord, { namespace } from '../../plugins/index.js'
@@ -39,7 +46,7 @@ const descriptor = {
   hash: contract.hash,
   calls: { attempt: { delivery: 'attempt' }, repeat: { delivery: 'repeat' } },
   events: {},
-  rooms: { board: { params: ['id'], events: ['posted'] } },
+  rooms: { board: { membership, params: ['id'], events: ['posted'] } },
 } as const
 
 const ends: (() => PromiseLike<unknown> | void)[] = []

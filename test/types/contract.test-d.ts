@@ -15,9 +15,11 @@ import {
   type EventName,
   type EventsOf,
   event,
+  type InboxName,
   type InputOf,
   type ItemOf,
   type ParamsOf,
+  type PassingName,
   type PayloadOf,
   type PresenceOf,
   type RoomEventsOf,
@@ -27,6 +29,35 @@ import {
   type Tree,
   Type,
 } from '../../dist/contract/index.js'
+
+// An inbox is of recoverable events, and nothing else is in it.
+const note = event({ payload: Type.String(), delivery: 'recoverable' })
+const kept = defineContract({
+  name: 'kept',
+  version: '1',
+  events: { note, ping: event({ payload: Type.Null() }) },
+  inbox: { messages: 10, seconds: 60 },
+})
+expectType<'note'>('' as InboxName<typeof kept>)
+expectType<'ping'>('' as PassingName<typeof kept>)
+expectError(defineContract({ name: 'n', version: '1', inbox: { messages: 10, seconds: 60 } }))
+expectError(
+  defineContract({
+    name: 'n',
+    version: '1',
+    events: { ping: event({ payload: Type.Null() }) },
+    inbox: { messages: 10, seconds: 60 },
+  }),
+)
+expectError(defineContract({ name: 'n', version: '1', events: { note }, inbox: { messages: 10 } }))
+expectError(
+  defineContract({
+    name: 'n',
+    version: '1',
+    events: { note },
+    inbox: { messages: 10, seconds: 60, days: 1 },
+  }),
+)
 
 const Message = Type.Object(
   { id: Type.String(), from: Type.String(), text: Type.String({ maxLength: 2000 }), at: Type.Integer() },

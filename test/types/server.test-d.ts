@@ -1,7 +1,16 @@
 import Fastify from 'fastify'
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
 import { call, defineContract, event, room, Type } from '../../dist/contract/index.js'
-import { type Answer, ackord, namespace, type Position } from '../../dist/plugins/index.js'
+import {
+  type Answer,
+  ackord,
+  ClusterError,
+  type ClusterErrorCode,
+  type LiveCount,
+  type MemberInfo,
+  namespace,
+  type Position,
+} from '../../dist/plugins/index.js'
 
 const Message = Type.Object({ id: Type.String(), text: Type.String() })
 const chat = defineContract({
@@ -146,21 +155,52 @@ for (const connection of mounted.connections()) {
 expectType<Promise<Answer<{ accepted: boolean }>>>(
   mounted.user('1').ask('order.offered', { id: '1' }, { timeout: 5000 }),
 )
-expectType<number>(mounted.all.send('mention', { id: '1', text: 'x' }))
+expectType<Promise<Position>>(mounted.user('1').send('mention', { id: '1', text: 'x' }))
+expectType<Promise<Position>>(mounted.user('1').send('mention', { id: '1', text: 'x' }, { id: 'once' }))
+expectType<Promise<undefined>>(mounted.user('1').send('order.offered', { id: '1' }))
+expectType<Promise<void>>(mounted.all.send('order.offered', { id: '1' }))
+// A recoverable event goes into the inbox of one user.
+expectError(mounted.all.send('mention', { id: '1', text: 'x' }))
+expectError(mounted.user('1').send('mention', { id: '1', text: 'x' }, { key: 'once' }))
+expectError(mounted.user('1').send('order.offered', { id: '1', text: 1 }, { except: 'x' }))
+for (const connection of mounted.connections()) {
+  expectType<boolean>(connection.send('order.offered', { id: '1' }))
+  expectError(connection.send('mention', { id: '1', text: 'x' }))
+}
 expectError(mounted.user('1').ask('mention', { id: '1', text: 'x' }))
 expectError(mounted.user('1').send('mention', { id: 1 }))
 expectError(mounted.all.send('nope', {}))
 
 async function answers() {
-  for await (const { connection, answer } of mounted.room
+  for await (const { node, member, answer } of mounted.room
     .channel({ channelId: 'a' })
     .askAll('order.offered', { id: '1' })) {
-    expectType<'member' | 'admin'>(connection.user.role)
+    expectType<string>(node)
+    expectType<MemberInfo | undefined>(member)
     if (answer.status === 'answered') expectType<boolean>(answer.value.accepted)
     if (answer.status === 'failed') expectType<string>(answer.code)
   }
 }
 expectAssignable<() => Promise<void>>(answers)
+
+// Rooms and counts are of all nodes; connections are of this one.
+expectType<Promise<LiveCount>>(mounted.count())
+const channel = mounted.room.channel({ channelId: 'a' })
+expectType<Promise<readonly MemberInfo[]>>(channel.members())
+for (const { user } of channel.connections()) expectType<'member' | 'admin'>(user.role)
+async function evictions() {
+  for (const member of await channel.members()) {
+    expectType<string>(member.user)
+    expectType<number>(await channel.evict(member, 'revoked'))
+  }
+}
+expectAssignable<() => Promise<void>>(evictions)
+for (const connection of channel.connections()) expectType<Promise<number>>(channel.evict(connection))
+expectType<Promise<number>>(channel.evict('user'))
+expectError(channel.evict({ user: '1' }))
+expectError(channel.evict('user', 'closed'))
+expectError(mounted.all.askAll('mention', { id: '1', text: 'x' }))
+expectType<ClusterErrorCode>(new ClusterError('UNAVAILABLE').code)
 
 // Without calls and rooms nothing has to be given.
 const bare = namespace(defineContract({ name: 'bare', version: '1.0.0' }), { path: '/bare' })

@@ -4,7 +4,11 @@ import {
   type ClientOptions,
   createClient,
   type Descriptor,
+  inbox,
+  membership,
+  presence,
   type Room,
+  type RoomWithPresence,
   type StreamCall,
   stream,
   type VolatileCall,
@@ -34,13 +38,18 @@ export interface TestEvents {
     readonly ack: { readonly accepted: boolean }
   }
   readonly news: { readonly payload: string }
+  /** Recoverable: of clients made by `inboxHarness`. */
+  readonly mention: { readonly payload: Message; readonly delivery: 'recoverable' }
 }
 export interface ChannelEvents {
   readonly posted: { readonly payload: Message }
   readonly typing: { readonly payload: string }
 }
 export interface TestRooms {
-  readonly channel: (params: { readonly channelId: string; readonly side?: number }) => Room<ChannelEvents>
+  readonly channel: (params: {
+    readonly channelId: string
+    readonly side?: number
+  }) => RoomWithPresence<ChannelEvents, string>
   readonly lobby: (params: Record<never, never>) => Room<ChannelEvents>
 }
 export type TestClient = Client<TestCalls, TestEvents, TestRooms>
@@ -60,8 +69,8 @@ export const descriptor: Descriptor = {
     'on.class': { delivery: 'attempt' },
   },
   rooms: {
-    channel: { params: ['channelId', 'side'] },
-    lobby: { params: [] },
+    channel: { membership, params: ['channelId', 'side'], presence },
+    lobby: { membership, params: [] },
   },
 }
 
@@ -93,7 +102,7 @@ export interface Harness {
 }
 
 /** A client, and everything it touches in the test's hand. */
-export function harness(options: ClientOptions = {}): Harness {
+export function harness(options: ClientOptions = {}, parts: Partial<Descriptor> = {}): Harness {
   const clock = new FakeClock()
   const sockets: FakeSocket[] = []
   const errors: unknown[] = []
@@ -114,14 +123,18 @@ export function harness(options: ClientOptions = {}): Harness {
       if (socket === undefined) throw new Error('no socket was made')
       return socket
     },
-    client: createClient<TestCalls, TestEvents, TestRooms>(descriptor, 'wss://api.example.com/v1/chat', {
-      WebSocket: Socket,
-      codec: spoken.codec,
-      clock,
-      random: () => dice.roll,
-      onError: (error) => errors.push(error),
-      ...options,
-    }),
+    client: createClient<TestCalls, TestEvents, TestRooms>(
+      { ...descriptor, ...parts },
+      'wss://api.example.com/v1/chat',
+      {
+        WebSocket: Socket,
+        codec: spoken.codec,
+        clock,
+        random: () => dice.roll,
+        onError: (error) => errors.push(error),
+        ...options,
+      },
+    ),
     async open(welcomeOptions) {
       made.client.connection.connect()
       await settled()
@@ -134,6 +147,9 @@ export function harness(options: ClientOptions = {}): Harness {
   }
   return made
 }
+
+/** The same for a contract with recoverable events of its own: each connection joins the inbox first. */
+export const inboxHarness = (options: ClientOptions = {}): Harness => harness(options, { inbox })
 
 /** What a promise has come to, without waiting for it. */
 export function watch<T>(promise: Promise<T>): {

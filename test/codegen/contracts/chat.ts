@@ -37,7 +37,7 @@ export default defineContract({
       payload: Type.Object({ id: Type.String() }),
       ack: Type.Object({ accepted: Type.Boolean() }),
     }),
-    mention: event({ payload: Message }),
+    mention: event({ payload: Message, delivery: 'recoverable' }),
   },
   rooms: {
     channel: room({

@@ -6,6 +6,7 @@ import {
   type Room,
   type StreamCall,
   createClient,
+  membership,
   stream,
 } from 'ackord/client'
 import { msgpack } from 'ackord/client/msgpack'
@@ -63,7 +64,7 @@ const descriptor = {
     read: { delivery: 'attempt', stream },
   },
   rooms: {
-    folder: { params: ['id'] },
+    folder: { membership, params: ['id'] },
   },
 } as const
 

@@ -3,10 +3,13 @@ import {
   type Call,
   type Client,
   type ClientOptions,
-  type Room,
+  type RoomWithPresence,
   type StreamCall,
   type VolatileCall,
   createClient,
+  inbox,
+  membership,
+  presence,
   stream,
 } from 'ackord/client'
 
@@ -83,6 +86,10 @@ export interface ChannelEvents {
   readonly price: { readonly payload: ChannelPricePayload }
 }
 
+export interface ChannelPresence {
+  status: 'here' | 'away'
+}
+
 export interface ChatCalls {
   readonly message: {
     /** Says something in a channel. */
@@ -97,18 +104,18 @@ export interface ChatCalls {
 
 export interface ChatEvents {
   readonly 'order.offered': { readonly payload: OrderOfferedPayload; readonly ack: OrderOfferedAck }
-  readonly mention: { readonly payload: Message }
+  readonly mention: { readonly payload: Message; readonly delivery: 'recoverable' }
 }
 
 export interface ChatRooms {
-  readonly channel: (params: ChannelParams) => Room<ChannelEvents>
+  readonly channel: (params: ChannelParams) => RoomWithPresence<ChannelEvents, ChannelPresence>
 }
 
 export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 
 const descriptor = {
   version: '1.0.0',
-  hash: 'f77334b4f085df48',
+  hash: 'b9d562c64f5f8b5c',
   calls: {
     'message.send': { delivery: 'once' },
     'message.list': { delivery: 'repeat' },
@@ -117,8 +124,9 @@ const descriptor = {
     export: { delivery: 'attempt', stream },
   },
   rooms: {
-    channel: { params: ['channelId'] },
+    channel: { membership, params: ['channelId'], presence },
   },
+  inbox,
 } as const
 
 /** Channels, and who talks in them. */

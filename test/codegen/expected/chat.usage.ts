@@ -50,6 +50,10 @@ export async function save(write: (message: Message) => void): Promise<number> {
 
 export function listen(told: (message: Message) => void): () => void {
   const stop = chat.events.on('mention', told)
+  chat.events.on('mention', (message, { position, recovered }) =>
+    recovered ? position?.offset : message.text,
+  )
+  chat.events.onGap(async (reason) => void reason.length)
   chat.events.handle('order.offered', async (offer) => ({ accepted: offer.id === '42' }))
   // @ts-expect-error the ack is { accepted: boolean }
   chat.events.handle('order.offered', () => true)
@@ -73,7 +77,11 @@ export async function join(): Promise<number> {
   general.on('mention', () => undefined)
   // @ts-expect-error the room's params
   chat.rooms.channel({ id: 'general' })
-  const joined = await general.join({ last: 50 })
+  general.presence.set({ status: 'here' })
+  // @ts-expect-error no such state
+  general.presence.set({ status: 'busy' })
+  const away = general.presence.get().filter(({ state }) => state?.status === 'away')
+  const joined = await general.join({ last: 50 - away.length })
   general.leave()
   return joined.ok ? joined.recovered : 0
 }

@@ -5,6 +5,7 @@ import {
   type ClientOptions,
   type Room,
   createClient,
+  membership,
 } from 'ackord/client'
 
 export interface Call3 {
@@ -809,10 +810,10 @@ const descriptor = {
     ids: { delivery: 'attempt' },
   },
   rooms: {
-    constructor: { params: ['a'] },
-    'a-b': { params: ['a'] },
-    'it\'s': { params: ['a'] },
-    '*/': { params: ['a'] },
+    constructor: { membership, params: ['a'] },
+    'a-b': { membership, params: ['a'] },
+    'it\'s': { membership, params: ['a'] },
+    '*/': { membership, params: ['a'] },
   },
 } as const
 

@@ -7,6 +7,7 @@ import {
   type StreamCall,
   type VolatileCall,
   createClient,
+  membership,
   stream,
 } from 'ackord/client'
 
@@ -229,8 +230,8 @@ const descriptor = {
     'deep.down.move': { delivery: 'volatile' },
   },
   rooms: {
-    board: { params: ['id', 'page', 'side'] },
-    'team.silent': { params: [] },
+    board: { membership, params: ['id', 'page', 'side'] },
+    'team.silent': { membership, params: [] },
   },
 } as const
 
