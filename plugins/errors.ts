@@ -25,6 +25,7 @@ const MESSAGES = {
   ACKORD_RATE_LIMIT_PLUGIN_MISSING:
     'routeConfig.rateLimit needs @fastify/rate-limit: register it before the namespace',
   ACKORD_UNKNOWN_NAME: 'the contract has no such name',
+  ACKORD_WRONG_DELIVERY: 'a recoverable event goes into the inbox of one user, and no other way',
 } as const
 
 /** The code of an error that ackord throws at the code that uses it. */

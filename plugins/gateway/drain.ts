@@ -119,6 +119,7 @@ export class Drain {
     if (connection.phase !== 'open') return
     const knows = connection.features.includes('goaway')
     if (knows && connection.send([FRAMES.GOAWAY.type, 'restart', Math.ceil(within)], 'drop')) {
+      connection.isMoving = true
       this.#told.set(connection, 0)
       this.#probe(connection)
       return

@@ -1,6 +1,19 @@
 /** Who is connected to one namespace on this node. */
 import type { Connection } from './connection.js'
 
+/** What comes of a claim: `fenced` where the session has a younger connection, `full` where its user has too many sessions. */
+export type Claim = 'granted' | 'fenced' | 'full'
+
+/** The place of each session among all nodes: one connection has it. */
+export interface SessionPlaces {
+  /** A connection that said HELLO takes its session's place, if it may; behind it come the checks of this node. Rejects never. */
+  claim(connection: Connection): Promise<Claim>
+  /** The connection is in: resolves when the one that had the place on another node has ended, or after 1,000 ms. Rejects never. */
+  replace(connection: Connection): Promise<void>
+  /** The connection has ended, in or not. Safe to repeat. */
+  release(connection: Connection): void
+}
+
 /** The open connections, by session, by user and by token. Every entry goes with its connection. */
 export class Registry {
   readonly #all = new Set<Connection>()

@@ -197,7 +197,7 @@ export class RedisHub {
       const meaning = meaningOf(error)
       if (meaning === 'reply') throw error
       if (meaning === 'away') this.#lost(shard, error)
-      else this.#onError(error)
+      else if (!this.#isClosed) this.#outage.refused(error)
       throw unavailable(error)
     }
   }

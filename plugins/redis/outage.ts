@@ -20,9 +20,14 @@ export class Outage {
     this.#log = log
   }
 
-  /** A connection, or a command, failed: why Redis is away, should it be. */
+  /** A connection failed: why Redis is away, should it be. */
   failed(error: unknown): void {
     this.#cause = error
+    this.refused(error)
+  }
+
+  /** A command was refused by a server that is there. */
+  refused(error: unknown): void {
     if (!isKeptOut(error) || this.#isRefusalLogged) return
     this.#isRefusalLogged = true
     this.#log.error(
@@ -36,7 +41,7 @@ export class Outage {
     if (this.#isLogged) return
     this.#isLogged = true
     this.#log.warn(
-      { err: this.#cause ?? reason },
+      { err: this.#cause ?? reason ?? new Error('a connection was lost') },
       'ackord: Redis is away; what needs it is UNAVAILABLE until it is back',
     )
   }

@@ -167,6 +167,8 @@ export class RedisBroker implements Broker {
   }
 
   async #send(room: string, log: RoomLog, batch: readonly Outgoing[]): Promise<readonly Outcome[]> {
+    // Before: the loss of what is sent makes Redis away, and nobody knows whether it has arrived.
+    const isSent = this.#isThere(room)
     try {
       if (batch.every(isVolatile)) {
         await this.#hub.publish(liveChannel(this.#hub.prefix, room), encodeLive(room, batch))
@@ -179,9 +181,10 @@ export class RedisBroker implements Broker {
     } catch (error) {
       const failure = this.#failure(error, room)
       // Volatile ones may be lost, and may not come twice: those of a command whose outcome is unknown are not handed on.
-      const volatile = batch.filter(isVolatile)
-      if (!this.#isThere(room)) {
-        const publications = volatile.map((outgoing) => publicationOf(outgoing, undefined))
+      if (!isSent) {
+        const publications = batch
+          .filter(isVolatile)
+          .map((outgoing) => publicationOf(outgoing, undefined))
         this.#feeds.get(room)?.deliver(publications)
       }
       return batch.map((outgoing) => (isVolatile(outgoing) ? undefined : failure))

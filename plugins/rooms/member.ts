@@ -98,6 +98,8 @@ export class Member implements Recipient, FrameSink, Drainable {
   /** Its room's log goes on at `position`, and not from what it was given. PROTOCOL.md § Recovery. */
   restart(position: Position | undefined, gap: GapReason): void {
     const { connection, seq } = this
+    // Values of the log as it was; the current ones follow.
+    this.end()
     connection.send([FRAMES.JOINED.type, seq, this.#room.key, 0, position && wirePosition(position), gap])
   }
 

@@ -172,11 +172,13 @@ export class RoomFeed {
   async #heal(): Promise<void> {
     this.#held ??= []
     try {
-      for (let fills = 0; fills < MAX_FILLS && !this.#stopped; fills++) {
+      let isWhole = false
+      for (let fills = 0; fills < MAX_FILLS && !isWhole && !this.#stopped; fills++) {
         await this.#fill()
-        if (this.#takeHeld()) break
+        isWhole = this.#takeHeld()
       }
-      this.behind = false
+      // With what did not fit goes what was behind it, which the log may have got since.
+      this.behind = !isWhole
       this.heard = true
       this.#settle()
     } catch (error) {

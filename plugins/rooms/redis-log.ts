@@ -156,7 +156,7 @@ export class RedisLog {
     return { head, gap, publications: reply.publications(reply.number(), head.epoch), more }
   }
 
-  /** Where a room stands; who has members in it asks at least every `PUBLISH_ID_SECONDS`, or it may expire. */
+  /** Where a room stands; who has members in it asks at least every `PUBLISH_ID_SECONDS`, or it may expire; a minute late is early enough. */
   async head(room: string, log: RoomLog, nonce: string): Promise<Head> {
     const reply = await this.#run(HEAD, room, log, nonce, [])
     return reply.head(log)

@@ -7,7 +7,7 @@ import { BrokerError, type Outgoing, type Position, type RoomLog } from './broke
 export const PENDING_PUBLICATIONS = 16_384
 /** Bytes of payload that may wait in one room; a single publication may be larger. */
 export const PENDING_BYTES = 4_194_304
-/** Bytes of payload that may wait in all rooms. */
+/** Bytes of payload that may wait or be under way in all rooms. */
 export const PENDING_BYTES_IN_ALL = 67_108_864
 // What one script takes: Redis does nothing else meanwhile.
 const BATCH_PUBLICATIONS = 256
@@ -88,7 +88,6 @@ export class Publisher {
   // A line is here while anything of its room waits or is under way.
   async #run(line: Line): Promise<void> {
     for (let batch = line.takeBatch(); batch.length > 0; batch = line.takeBatch()) {
-      for (const { bytes } of batch) this.#bytes -= bytes
       try {
         const outgoing = batch.map((pending) => pending.outgoing)
         const outcomes = await this.#send(line.room, line.log, outgoing)
@@ -100,6 +99,7 @@ export class Publisher {
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
+      for (const { bytes } of batch) this.#bytes -= bytes
     }
     if (this.#lines.get(line.room) === line) this.#lines.delete(line.room)
   }
@@ -128,10 +128,14 @@ class Line {
   }
 
   takeBatch(): readonly Pending[] {
+    const [first] = this.#pending
     let count = 0
     for (let bytes = 0; count < BATCH_PUBLICATIONS && count < this.#pending.length; count++) {
-      bytes += this.#pending[count]?.bytes ?? 0
+      const next = this.#pending[count]
+      bytes += next?.bytes ?? 0
       if (count > 0 && bytes > BATCH_BYTES) break
+      // What must be replicated may run again, and a volatile publication is then handed on again: it has no id.
+      if (this.log.replicas !== undefined && isVolatile(next) !== isVolatile(first)) break
     }
     const batch = this.#pending.splice(0, count)
     for (const { bytes } of batch) this.#bytes -= bytes
@@ -145,5 +149,7 @@ class Line {
     return all
   }
 }
+
+const isVolatile = (pending: Pending | undefined): boolean => pending?.outgoing.delivery === 'volatile'
 
 const closedError = (): BrokerError => new BrokerError('CLOSED', 'The broker is closed')

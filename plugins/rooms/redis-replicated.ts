@@ -14,12 +14,16 @@ import {
 } from '../redis/core.js'
 import type { LogRedis } from './redis-log.js'
 
-/** Scripts of one group; what comes meanwhile is the next. Bounded by what the publisher lets wait. */
+/** Scripts of one group; what comes meanwhile is the next. */
 const GROUP = 64
+/** Scripts that wait for the group before theirs; one more is refused. */
+const MAX_WAITING = 10_000
 /** Milliseconds that replicas have for a group. */
 const WAIT_MS = 1000
 /** Milliseconds for a group, attempts on new connections included. */
 const GROUP_MS = 2000
+/** Milliseconds that a script waits for the group before its own: then it is refused, and was not run. */
+const WAITING_MS = 2000
 /** Milliseconds before a group runs again. */
 const RETRY_MS = 100
 
@@ -27,6 +31,8 @@ interface Job {
   readonly script: Script
   readonly keys: readonly string[]
   readonly values: readonly RedisValue[]
+  /** The clock's time until which it waits. */
+  readonly due: number
   resolve(reply: unknown): void
   reject(error: unknown): void
 }
@@ -96,7 +102,12 @@ class Line {
 
   run(script: Script, keys: readonly string[], values: readonly RedisValue[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ script, keys, values, resolve, reject })
+      if (this.#jobs.length >= MAX_WAITING) {
+        reject(new RedisUnavailable(`${MAX_WAITING} scripts wait for replicas`))
+        return
+      }
+      const due = this.#clock.now() + WAITING_MS
+      this.#jobs.push({ script, keys, values, due, resolve, reject })
       if (!this.#running) void this.#work()
     })
   }
@@ -110,9 +121,17 @@ class Line {
     this.#running = true
     // Those of one turn go together.
     await Promise.resolve()
-    while (this.#jobs.length > 0) await this.#group(this.#jobs.splice(0, GROUP))
+    for (let jobs = this.#take(); jobs.length > 0; jobs = this.#take()) await this.#group(jobs)
     this.#running = false
     if (this.#connection === undefined) this.#onLost()
+  }
+
+  #take(): readonly Job[] {
+    const now = this.#clock.now()
+    const waiting = this.#jobs.findIndex(({ due }) => due > now)
+    const late = this.#jobs.splice(0, waiting < 0 ? this.#jobs.length : waiting)
+    for (const { reject } of late) reject(new RedisUnavailable('others wait for replicas'))
+    return this.#jobs.splice(0, GROUP)
   }
 
   // After whatever happened to its connection, the whole group runs again: its ids keep it from being published twice.
@@ -151,6 +170,8 @@ class Line {
     for (const reply of replies) {
       if (reply.status === 'rejected' && meaningOf(reply.reason) === 'away') throw reply.reason
     }
+    // Each key of this line is with its primary: this connection is to a server that is it no more.
+    if (replies.some((reply) => reply.status === 'rejected' && isMoved(reply.reason))) this.#drop()
     const isKept = Number(confirmed) >= this.#replicas
     for (const [index, { resolve, reject }] of jobs.entries()) {
       const reply = replies[index]
@@ -168,7 +189,9 @@ class Line {
     // Whoever waits gets the error of their command.
     connection.on('error', () => undefined)
     connection.on('end', () => {
-      if (this.#connection === connection) this.#connection = undefined
+      if (this.#connection !== connection) return
+      this.#connection = undefined
+      if (!this.#running) this.#onLost()
     })
     await connection.connect()
     return connection
@@ -180,6 +203,8 @@ class Line {
     connection?.disconnect()
   }
 }
+
+const isMoved = (error: unknown): boolean => error instanceof Error && error.message.startsWith('MOVED')
 
 // What may be done at another time, or by another server, is no answer to the script.
 const refusalOf = (error: unknown): unknown =>

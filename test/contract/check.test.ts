@@ -22,6 +22,7 @@ const refusedEvent = (parts: Partial<EventDefinition>) =>
   refusal(() => contractOf({ events: { it: { ...event, ...parts } } }))
 const refusedRoom = (parts: Partial<RoomDefinition>) =>
   refusal(() => contractOf({ rooms: { it: { ...room, ...parts } } }))
+const refusedWhole = (parts: Partial<ContractDefinition>) => refusal(() => contractOf(parts))
 const refusedRoomEvent = (parts: Partial<EventDefinition>) =>
   refusedRoom({ events: { e: { ...event, ...parts } } })
 /** What a program in JavaScript, or a file, may hand over. */
@@ -275,6 +276,22 @@ describe('rooms', () => {
     expect(() => contractOf({ rooms: { it: { ...room, params } } })).not.toThrow()
   })
 
+  it.each(['messages', 'seconds', 'bytes'] as const)('inbox.%s has bounds', (key) => {
+    const [least, most] = HISTORY_BOUNDS[key]
+    const events = { e: { ...event, delivery: 'recoverable' } } as const
+    for (const value of [least, most]) contractOf({ events, inbox: { ...history, [key]: value } })
+    for (const value of [least - 1, most + 1]) {
+      expect(refusedWhole({ events, inbox: { ...history, [key]: value } }).path).toBe(`inbox.${key}`)
+    }
+  })
+
+  it('an inbox needs a recoverable event outside rooms', () => {
+    const delivery = 'recoverable'
+    const rooms = { it: { ...room, history, events: { e: { ...event, delivery } } } } as const
+    expect(refusedWhole({ events: { e: event }, rooms, inbox: history }).path).toBe('inbox')
+    expect(refusedWhole({ inbox: history }).path).toBe('inbox')
+  })
+
   it.each(['messages', 'seconds', 'bytes'] as const)('history.%s has bounds', (key) => {
     const [least, most] = HISTORY_BOUNDS[key]
     const path = `rooms.it.history.${key}`
@@ -312,6 +329,8 @@ describe('the shape of a contract', () => {
     [{ ...base, rooms: { it: { params: Type.Object({}) } } }, 'rooms.it.events'],
     [{ ...base, rooms: { it: { ...room, history: { messages: 1 } } } }, 'rooms.it.history.seconds'],
     [{ ...base, rooms: { it: { ...room, history: { ...history, days: 1 } } } }, 'rooms.it.history.days'],
+    [{ ...base, inbox: { messages: 1 } }, 'inbox.seconds'],
+    [{ ...base, inbox: { ...history, days: 1 } }, 'inbox.days'],
     [{ ...base, routes: {} }, 'routes'],
   ])('%j is refused', (value, path) => {
     expect(refusedUntyped(value).path).toBe(path)

@@ -93,6 +93,12 @@ describe('the hash stays', () => {
     expect(other).toBe(hash(base))
   })
 
+  it('with other numbers in an inbox, or none', () => {
+    const events = { e: { ...event, delivery: 'recoverable' } } as const
+    expect(hash({ events, inbox: history })).toBe(hash({ events }))
+    expect(hash({ events, inbox: history })).toBe(hash({ events, inbox: { ...history, bytes: 9 } }))
+  })
+
   it('with other numbers in a history', () => {
     expect(withRoom({ history })).toBe(withRoom({ history: { messages: 99, seconds: 99, bytes: 99 } }))
   })

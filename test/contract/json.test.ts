@@ -21,7 +21,11 @@ const contract = contractOf({
     },
     export: { input: Type.Object({}), item: Message, ack: Type.Null() },
   },
-  events: { offered: { payload: Message, ack: Type.Boolean() } },
+  events: {
+    offered: { payload: Message, ack: Type.Boolean() },
+    mentioned: { payload: Message, delivery: 'recoverable' },
+  },
+  inbox: { messages: 5, seconds: 50 },
   rooms: {
     channel: {
       params: Type.Object({ id: Type.String() }),
@@ -58,7 +62,11 @@ const json = {
     },
     export: { input: { type: 'object', properties: {} }, ack: { type: 'null' }, item: message },
   },
-  events: { offered: { payload: message, ack: { type: 'boolean' } } },
+  events: {
+    offered: { payload: message, ack: { type: 'boolean' } },
+    mentioned: { payload: message, delivery: 'recoverable' },
+  },
+  inbox: { messages: 5, seconds: 50 },
   rooms: {
     channel: {
       params: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
@@ -105,7 +113,10 @@ describe('a contract as JSON', () => {
     [{ ...json, ackord: '1' }, 'ackord'],
     [{ ...json, more: 1 }, 'more'],
     [{ ...json, calls: { a: { input: {}, more: 1 } } }, 'calls.a.more'],
-    [{ ...json, calls: { a: { input: { $ref: 'Nowhere' } } }, events: {}, rooms: {} }, 'calls.a.input.$ref'],
+    [
+      { ...json, calls: { a: { input: { $ref: 'Nowhere' } } }, events: {}, rooms: {}, inbox: undefined },
+      'calls.a.input.$ref',
+    ],
     [{ ...json, calls: { a: { input: { type: 'Date' } } } }, 'calls.a.input'],
     [{ ...json, calls: { 'a.then': { input: {} } } }, 'calls["a.then"]'],
   ])('anything else is refused: %#', (value, path) => {

@@ -82,7 +82,7 @@ describe('what cannot be sent', () => {
   it('a nesting that a client would refuse', () => {
     const nest = (depth: number): unknown => (depth === 1 ? [] : [nest(depth - 1)])
     const serialize = serializerOf(Type.Unknown())
-    const frame = `[24,"key",[["member",${serialize(nest(MAX_VALUE_DEPTH))}]],[],[]]`
+    const frame = `[24,"key",[["member",${serialize(nest(MAX_VALUE_DEPTH))},1]],[],[]]`
     expect(serverFrameDecoder(jsonCodec)(frame)?.[0]).toBe(24)
     expect(unsendable(Type.Unknown(), nest(MAX_VALUE_DEPTH + 1)).rule).toBe('Unsafe')
   })

@@ -57,6 +57,16 @@ describe('the package', () => {
     })
   }, 60_000)
 
+  it('holds the scripts that are sent to Redis', async () => {
+    const folder = join(repository, 'plugins', 'redis', 'lua')
+    const scripts = await filesIn(folder)
+    expect(scripts.length).toBeGreaterThan(1)
+    for (const file of scripts)
+      expect(packed.get(`dist/plugins/redis/lua/${relative(folder, file)}`)).toBe(
+        await readFile(file, 'utf8'),
+      )
+  })
+
   it('is clean for attw', async () => {
     const cli = join(repository, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
     const options = [
@@ -79,7 +89,12 @@ describe('the package', () => {
     const modules = others.filter((path) => path.endsWith('.js'))
     expect(modules.length).toBeGreaterThan(30)
     expect(
-      others.filter((path) => !/^dist\/(client|codegen|contract|plugins)\/[\w/-]+\.(js|d\.ts)$/.test(path)),
+      others.filter(
+        (path) =>
+          !/^dist\/((client|codegen|contract|plugins)\/[\w/-]+\.(js|d\.ts)|plugins\/redis\/lua\/[\w-]+\.lua)$/.test(
+            path,
+          ),
+      ),
     ).toEqual([])
     expect(
       others
@@ -128,6 +143,17 @@ describe('the binary codec', () => {
     for (const entry of ['client', 'client/react', 'client/testing', 'contract', 'contract/wire']) {
       expect(reached(`dist/${entry}/index`, '.js').filter((path) => /msgpack/.test(path))).toEqual([])
     }
+  })
+})
+
+describe('the publisher', () => {
+  it.each(['.js', '.d.ts'] as const)('needs no Fastify and no ws (%s)', (ending) => {
+    const modules = reached('dist/plugins/publisher/index', ending)
+    expect(modules.length).toBeGreaterThan(10)
+    const packages = modules.filter((path) => !path.startsWith('dist/') && !isBuiltin(path))
+    expect(
+      packages.filter((name) => !/^(@sinclair\/typebox|fast-json-stringify|msgpackr)(\/|$)/.test(name)),
+    ).toEqual([])
   })
 })
 

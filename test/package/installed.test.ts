@@ -65,6 +65,7 @@ describe('a server with all companions', () => {
     'ackord/wire',
     'ackord/client',
     'ackord/client/msgpack',
+    'ackord/publisher',
     'ackord/react',
     'ackord/testing',
   ]

@@ -13,7 +13,7 @@
 -- ARGV[4]  messages, ARGV[5] seconds and ARGV[6] bytes of the history; empty: the room has none
 -- bounds   all six keys exist or none, with one expiry: a key that is missing during the migration of its slot would be TRYAGAIN. What keeps them
 --          is an entry '' that is never read, in the log having had one. The expiry is the larger of the history's seconds and those of the ids,
---          and up to a minute more, so that it need not be set each time.
+--          and one to two minutes more: it need not be set each time, and who keeps the room alive by asking so often may be late by one.
 -- Numbers leave through text(): Lua's own conversion is wrong from 1e14. What is here runs at every publish, and is written to be fast.
 local LOG, META, LATEST, ORDER = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
 local EXPIRY_SLACK = 60000
@@ -78,13 +78,13 @@ end
 
 -- Ends a script that may have written: meta, and that all keys live on. `expires` is set to 0 by whatever makes a key.
 local function save()
-  local isDue = room.epoch and room.expires - now < life
-  if isDue then change('expires', now + life + EXPIRY_SLACK) end
+  local isDue = room.epoch and room.expires - now < life + EXPIRY_SLACK
+  if isDue then change('expires', now + life + 2 * EXPIRY_SLACK) end
   if #changes > 2 then call(unpack(changes)) end
   if not isDue then return end
   -- PEXPIRE counts from another moment for each key, and then one goes before the others.
   local time = call('TIME')
-  local at = text(time[1] * 1000 + math.ceil(time[2] / 1000) + life + EXPIRY_SLACK)
+  local at = text(time[1] * 1000 + math.ceil(time[2] / 1000) + life + 2 * EXPIRY_SLACK)
   for _, key in ipairs(KEYS) do call('PEXPIREAT', key, at) end
 end
 

@@ -14,7 +14,7 @@ const configurations = ['tsconfig.json', 'tsconfig.build.json']
 export async function builtPackage(): Promise<string> {
   return cached(
     'inside',
-    'build',
+    'built',
     await hashOf([...sources, ...texts, ...configurations]),
     async (directory) => {
       const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -23,6 +23,8 @@ export async function builtPackage(): Promise<string> {
         [tsc, '-p', 'tsconfig.build.json', '--outDir', join(directory, 'dist')],
         repository,
       )
+      const scripts = join('plugins', 'redis', 'lua')
+      await cp(join(repository, scripts), join(directory, 'dist', scripts), { recursive: true })
       for (const text of texts.filter((name) => existsSync(join(repository, name)))) {
         await cp(join(repository, text), join(directory, text))
       }
