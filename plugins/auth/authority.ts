@@ -1,7 +1,7 @@
 /** Who may be here, of one namespace: authentication, tickets, revocation. docs/security.md. */
 
 import { CLOSE } from '../../contract/wire/index.js'
-import { AckordError } from '../errors.js'
+import { type Cluster, ClusterError } from '../cluster/index.js'
 import {
   type Admission,
   type Authenticator,
@@ -11,26 +11,43 @@ import {
   Refusal,
   type UpgradeInfo,
 } from '../gateway/index.js'
+import type { RedisHub } from '../redis/index.js'
 import { RecentRevocations } from './recent.js'
 import { type Reauthorize, Rechecks, revoke } from './recheck.js'
 import { Refreshes } from './refresh.js'
+import {
+  keyOf,
+  type Revocation,
+  type RevokeOptions,
+  type RevokeTarget,
+  revocationOf,
+  sessionKey,
+} from './revocation.js'
+import { RevocationLog } from './revocation-log.js'
 import { RevokedTokens } from './revoked-tokens.js'
-import { isTicket, Tickets } from './tickets.js'
+import { Sessions } from './sessions.js'
+import { isTicket, ownersOf, type Tickets, tokenKeys, userKey } from './tickets.js'
+import { MemoryTickets } from './tickets-memory.js'
+import { RedisTickets } from './tickets-redis.js'
 
-/** Whose authorization is revoked: of a user, of one page load or process of a client, or of a token (by its `tokenId`). */
-export type RevokeTarget =
-  | { readonly user: string }
-  | { readonly session: string }
-  /** `expiresAt`: when the token ends, in ms since 1970, so that the id need not be kept longer. */
-  | { readonly tokenId: string; readonly expiresAt?: number }
+/** The other nodes, where there may be any. */
+export interface Others {
+  readonly hub: RedisHub
+  readonly cluster: Cluster
+}
 
-/** How to revoke. */
-export interface RevokeOptions {
-  /**
-   * `close` (default): ends the connections at once with 4508; what is queued for them does not leave. `reauthorize`: asks again what
-   * they may do, and takes back what they no longer may.
-   */
-  readonly mode?: 'close' | 'reauthorize'
+/** Milliseconds that other nodes have to do what was revoked, until `revoke` resolves. */
+const ASK_MS = 2000
+/** Milliseconds that a revocation of a user or a session counts for nodes that are away. */
+const KEPT_MS = 86_400_000
+/** Milliseconds by which the clocks of two servers of one Redis may differ. */
+const SKEW_MS = 1000
+
+declare module '../gateway/connection.js' {
+  interface ConnectionSlots {
+    /** The clock's time before its first token was looked at. */
+    authenticated?: number
+  }
 }
 
 /** One per namespace. */
@@ -44,28 +61,55 @@ export class Authority {
   readonly #hasTokens: boolean
   readonly #recent = new RecentRevocations()
   readonly #revoked: RevokedTokens
-  // By upgrade: the last revocation before its token was looked at.
-  readonly #began = new WeakMap<UpgradeInfo, number>()
+  // By upgrade: the last revocation before its token was looked at, and when that was.
+  readonly #began = new WeakMap<UpgradeInfo, { readonly count: number; readonly at: number }>()
+  readonly #others: Others | undefined
+  readonly #log: RevocationLog | undefined
+  /** Where nodes share a Redis, and sessions last longer than their connection. */
+  readonly sessions: Sessions | undefined
 
-  constructor(mount: Mount, authenticate: Authenticator, reauthorize: Reauthorize<Identity> | undefined) {
+  constructor(
+    mount: Mount,
+    authenticate: Authenticator,
+    reauthorize: Reauthorize<Identity> | undefined,
+    others: Others | undefined,
+  ) {
     this.#mount = mount
     this.#authenticate = authenticate
     this.#hasTokens = mount.definition.options.authenticate !== 'none'
     this.rechecks = new Rechecks(mount, reauthorize)
     this.refreshes = new Refreshes(mount, this)
-    this.tickets = new Tickets(mount.clock)
     this.#revoked = new RevokedTokens(() =>
       mount.log.warn('ackord: too many token ids are revoked; the one revoked first is accepted again'),
     )
     if (this.#hasTokens) mount.handle('TOKEN', this.refreshes.onToken)
+    const { clock, log, path } = mount
+    this.#others = others
+    this.tickets = others ? new RedisTickets(others.hub, clock, path) : new MemoryTickets(clock)
+    if (others === undefined) return
+    const { hub, cluster } = others
+    if (this.#hasTokens) this.sessions = new Sessions(mount, hub, cluster)
+    const apply = (revocation: Revocation, ms: number): number => this.#applyOthers(revocation, ms)
+    this.#log = new RevocationLog({ hub, clock, log, node: cluster.node, path, apply })
+  }
+
+  /** Learns what other nodes have revoked. Resolves when it has, and without Redis at once. */
+  async start(): Promise<void> {
+    await this.#log?.start()
+  }
+
+  stop(): void {
+    this.rechecks.stop()
+    this.#log?.stop()
+    this.sessions?.stop()
   }
 
   /** The namespace's authenticator: its own, tickets besides, and no token that was revoked. */
   readonly authenticate: Authenticator = async (token, upgrade) => {
-    this.#began.set(upgrade, this.#recent.count)
+    this.#looked(upgrade)
     const identity =
       token !== undefined && this.offersTickets && isTicket(token)
-        ? this.#redeem(token, upgrade)
+        ? await this.#redeem(token, upgrade)
         : await this.#authenticate(token, upgrade)
     const { tokenId }: Partial<Identity> = Object(identity)
     if (tokenId !== undefined && this.#revoked.has(tokenId, this.#mount.clock.now()))
@@ -79,8 +123,8 @@ export class Authority {
   }
 
   // A plain GET takes nothing: a client may ask why it was refused, and then come with the same ticket.
-  #redeem(ticket: string, { protocol }: UpgradeInfo): Identity {
-    const identity = protocol === '' ? this.tickets.look(ticket) : this.tickets.take(ticket)
+  async #redeem(ticket: string, { protocol }: UpgradeInfo): Promise<Identity> {
+    const identity = await (protocol === '' ? this.tickets.look(ticket) : this.tickets.take(ticket))
     if (identity === undefined)
       throw new Refusal(401, 'UNAUTHORIZED', 'the ticket is unknown, used or too old')
     return identity
@@ -92,9 +136,14 @@ export class Authority {
       throw new Refusal(401, 'UNAUTHORIZED', 'a ticket is made for a token')
     const { upgrade, identity } = await admit()
     if (identity === undefined) throw new Refusal(401, 'UNAUTHORIZED', 'a ticket is made for a token')
-    const verdict = this.#since(upgrade, [userKey(identity.id), ...tokenKeys(identity.tokenId)])
-    if (verdict !== undefined) throw new Refusal(401, 'UNAUTHORIZED', 'authorization was revoked')
-    return this.tickets.issue(identity)
+    const isRevoked = (): boolean => this.#since(upgrade, ownersOf(identity)) !== undefined
+    const revoked = new Refusal(401, 'UNAUTHORIZED', 'authorization was revoked')
+    if (isRevoked()) throw revoked
+    const ticket = await this.tickets.issue(identity)
+    // What was revoked before this took back what was there then, and what is revoked from here on finds this one.
+    if (!isRevoked()) return ticket
+    await this.tickets.take(ticket)
+    throw revoked
   }
 
   /**
@@ -103,6 +152,7 @@ export class Authority {
    */
   vet(connection: Connection): Promise<void> | undefined {
     if (connection.phase === 'closed') return undefined
+    connection.slots.authenticated ??= this.#began.get(connection.upgradeInfo)?.at ?? this.#mount.clock.now()
     if (!this.mustCheck(connection, connection.tokenId)) return undefined
     this.looked(connection)
     return this.#doubt([connection])
@@ -123,61 +173,100 @@ export class Authority {
 
   /** What a connection may do is asked after this: revocations so far are in the answer. */
   looked({ upgradeInfo }: Connection): void {
-    this.#began.set(upgradeInfo, this.#recent.count)
+    this.#looked(upgradeInfo)
+  }
+
+  #looked(upgrade: UpgradeInfo): void {
+    this.#began.set(upgrade, { count: this.#recent.count, at: this.#mount.clock.now() })
   }
 
   #since(upgrade: UpgradeInfo, keys: readonly string[]): ReturnType<RecentRevocations['since']> {
-    return this.#recent.since(this.#began.get(upgrade) ?? 0, keys)
+    return this.#recent.since(this.#began.get(upgrade)?.count ?? 0, keys)
   }
 
   /**
    * Revokes on this node, at once: before this returns, what is to be closed is closed, and what is on its way in is refused or checked.
-   * Resolves when checks are done, with how many connections were meant. Rejects with ACKORD_INVALID_OPTION.
+   * Then on all others. Resolves when checks are done here and every node has begun, or after 2,000 ms, with how many connections were
+   * meant on those that have. Rejects with ACKORD_INVALID_OPTION, and with a ClusterError, UNAVAILABLE, where it could not be written
+   * down for the others: it is done on this node.
    */
-  async revoke(target: RevokeTarget, { mode = 'close' }: RevokeOptions = {}): Promise<number> {
-    const { key, connections, isMeant } = this.#meant(target)
-    if (mode !== 'close' && mode !== 'reauthorize') throw invalid("mode: 'close' or 'reauthorize'")
-    if ('tokenId' in target) checkEnd(target.expiresAt, this.#mount.clock.wall())
-    const now = this.#mount.clock.now()
-    this.#recent.add(key, mode === 'close' ? 'close' : 'check', now)
-    this.tickets.revoke(isMeant)
-    if (mode === 'reauthorize') {
-      await this.#doubt(connections)
-      return connections.length
-    }
-    if ('tokenId' in target) this.#revoked.add(target.tokenId, now, this.#endOf(target, connections))
-    for (const connection of connections) revoke(connection)
-    return connections.length
-  }
-
-  #meant(target: RevokeTarget): {
-    readonly key: string
-    readonly connections: readonly Connection[]
-    readonly isMeant: (identity: Identity) => boolean
-  } {
-    const { connections } = this.#mount
-    const { user, session, tokenId }: { user?: unknown; session?: unknown; tokenId?: unknown } = target
-    const [id, ...more] = [user, session, tokenId].filter((value) => value !== undefined)
-    if (typeof id !== 'string' || id === '' || more.length > 0)
-      throw invalid('revoke: one of { user }, { session } and { tokenId }, a text')
-    if (user !== undefined) {
-      const isMeant = (identity: Identity): boolean => identity.id === id
-      return { key: userKey(id), connections: [...connections.ofUser(id)], isMeant }
-    }
-    if (tokenId !== undefined) {
-      const isMeant = (identity: Identity): boolean => identity.tokenId === id
-      return { key: tokenKey(id), connections: [...connections.ofToken(id)], isMeant }
-    }
-    const mine = [...connections].filter((connection) => connection.session === id)
-    return { key: sessionKey(id), connections: mine, isMeant: () => false }
-  }
-
-  // Where the caller does not say, a day, or what is left of it on a connection: its token may have been shortened there.
-  #endOf(target: { readonly expiresAt?: number }, connections: readonly Connection[]): number | undefined {
+  async revoke(target: RevokeTarget, options: RevokeOptions = {}): Promise<number> {
     const { clock } = this.#mount
-    if (target.expiresAt !== undefined) return clock.now() + target.expiresAt - clock.wall()
-    const ends = connections.map(({ expiresAt }) => expiresAt)
-    return ends.length === 0 ? undefined : Math.max(clock.now() + 86_400_000, ...ends)
+    const revocation = revocationOf(target, options, clock.wall())
+    const meant = this.#meant(revocation)
+    const until = this.#endOf(revocation, meant)
+    this.#recent.add(keyOf(revocation), revocation.verdict, clock.now())
+    const tickets = this.tickets.revoke(keyOf(revocation))
+    const checks = this.#apply(revocation, meant)
+    const [others] = await Promise.all([this.#tellOthers(revocation, tickets, until), checks])
+    return meant.length + others
+  }
+
+  async #tellOthers(revocation: Revocation, tickets: Promise<void>, until: number): Promise<number> {
+    if (this.#others === undefined || this.#log === undefined) return 0
+    const { path, log } = this.#mount
+    // How long a token may be good, only this node may know.
+    const isToken = revocation.kind === 'token' && revocation.verdict === 'close'
+    const written = this.#log.add(isToken ? { ...revocation, expiresAt: until } : revocation, until)
+    const [id] = await Promise.all([written, tickets]).catch((error: unknown) => {
+      throw new ClusterError('UNAVAILABLE', { cause: error })
+    })
+    let count = 0
+    const options = { timeout: ASK_MS, nodes: 'others' } as const
+    for await (const answer of this.#others.cluster.ask('auth.revoked', [path, id], options)) {
+      if (answer.lost === undefined) count += Number(answer.value)
+      else log.warn({ path, node: answer.node, lost: answer.lost }, `ackord: ${NOT_YET}`)
+    }
+    return count
+  }
+
+  /** Another node has written a revocation down: how many connections of this one it meant. Rejects with RedisUnavailable. */
+  async revokedBy(id: string): Promise<number> {
+    return this.#log === undefined ? 0 : this.#log.readTo(id)
+  }
+
+  // Whoever came in behind it is not meant: on each node their token was looked at in its own time.
+  #applyOthers(revocation: Revocation, ms: number): number {
+    const { clock, log, path } = this.#mount
+    const now = clock.now()
+    const key = keyOf(revocation)
+    const cut = now - Math.max(0, ms - SKEW_MS)
+    const isToken = revocation.kind === 'token' && revocation.verdict === 'close'
+    const meant = this.#meant(revocation).filter(({ slots }) => isToken || (slots.authenticated ?? 0) <= cut)
+    this.#recent.add(key, revocation.verdict, now)
+    // Those that this node has made since the revoking one took them back.
+    this.tickets.revoke(key).catch((error: unknown) => {
+      log.warn({ err: error, path }, 'ackord: tickets that were revoked could not be taken back')
+    })
+    void this.#apply(revocation, meant)
+    return meant.length
+  }
+
+  // Rejects never.
+  async #apply(revocation: Revocation, connections: readonly Connection[]): Promise<void> {
+    const { clock } = this.#mount
+    if (revocation.verdict === 'check') return this.#doubt(connections)
+    if (revocation.kind === 'token') {
+      const end = clock.now() + this.#endOf(revocation, connections) - clock.wall()
+      this.#revoked.add(revocation.id, clock.now(), end)
+    }
+    for (const connection of connections) revoke(connection)
+  }
+
+  #meant({ kind, id }: Revocation): readonly Connection[] {
+    const { connections } = this.#mount
+    if (kind === 'user') return [...connections.ofUser(id)]
+    if (kind === 'token') return [...connections.ofToken(id)]
+    return [...connections].filter(({ session }) => session === id)
+  }
+
+  // In ms since 1970. Where the caller does not say, a day, or what is left of it on a connection: its token may have been shortened there.
+  #endOf({ expiresAt, verdict }: Revocation, connections: readonly Connection[]): number {
+    const { clock } = this.#mount
+    const wall = clock.wall()
+    if (expiresAt !== undefined) return Math.min(expiresAt, Number.MAX_SAFE_INTEGER)
+    const ends = verdict === 'check' ? [] : connections.map((each) => wall + each.expiresAt - clock.now())
+    return Math.min(Math.max(wall + KEPT_MS, ...ends), Number.MAX_SAFE_INTEGER)
   }
 
   // Without `reauthorize` only a fresh token can say who it is now: the old one counts for `tokenLead` more.
@@ -193,14 +282,4 @@ export class Authority {
   }
 }
 
-const userKey = (id: string): string => `user ${id}`
-const sessionKey = (id: string): string => `session ${id}`
-const tokenKey = (id: string): string => `token ${id}`
-const tokenKeys = (id: string | undefined): string[] => (id === undefined ? [] : [tokenKey(id)])
-// A JWT says it in seconds: as ms that is past, and the id would be good again at once.
-function checkEnd(expiresAt: unknown, now: number): void {
-  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && expiresAt > now))
-    throw invalid('revoke: expiresAt in ms since 1970, and ahead (the `exp` of a JWT is in seconds)')
-}
-
-const invalid = (detail: string): AckordError => new AckordError('ACKORD_INVALID_OPTION', detail)
+const NOT_YET = 'a node has not answered what was revoked yet; it does as soon as it reads the list in Redis'

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type ClientOptions, createClient, type Room } from '../../client/index.js'
+import { type ClientOptions, createClient, membership, type Room } from '../../client/index.js'
 import { createClock, createNetwork } from '../../client/testing/index.js'
 import { defineContract, event, room, Type } from '../../contract/index.js'
 import { ackord, namespace } from '../../plugins/index.js'
@@ -22,7 +22,7 @@ const descriptor = {
   hash: contract.hash,
   calls: {},
   events: {},
-  rooms: { board: { params: ['id'], events: ['posted'] } },
+  rooms: { board: { membership, params: ['id'], events: ['posted'] } },
 } as const
 interface Rooms {
   readonly board: (params: { id: string }) => Room<{ posted: { payload: { text: string } } }>

@@ -231,6 +231,22 @@ describe('a bound', () => {
     for (const { bytes } of sent) expect(bytes).toBeLessThanOrEqual(1_048_576)
   })
 
+  it('of an answer: what stands beside its value has a place too', async () => {
+    const { node } = network(['a', 'b'])
+    node('b').handlers.add('large', () => '語'.repeat(349_520))
+    expect(await all(node('a').bus.ask('large', null, { timeout: 1000 }))).toEqual(['b failed'])
+  })
+
+  it.each([2 ** 31, Number.POSITIVE_INFINITY])(
+    'of its time: one of %s ms has 300,000 on every node, which a timer can wait for',
+    async (timeout) => {
+      const { node, sent } = network(['a', 'b'])
+      node('b').handlers.add('count', () => count(2))
+      expect(await all(node('a').bus.ask('count', null, { timeout }))).toEqual(['b 1', 'b 2'])
+      expect(sent[0]?.message).toMatchObject({ type: 'ask', ms: 300_000 })
+    },
+  )
+
   it('of answers that nobody reads: beyond 16 MiB their node is overloaded and stops', async () => {
     const { node, sent } = network(['a', 'b'])
     let made = 0

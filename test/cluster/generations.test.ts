@@ -98,6 +98,27 @@ it('is told of again while it cannot be cleared', async () => {
   expect([a.errors.length, redis.leases.has('b')]).toEqual([2, false])
 })
 
+it('that left, or whose lease is gone, is told of again as well while it cannot be cleared', async () => {
+  const { a, b, redis, pass, events } = await two()
+  let fails = 2
+  a.cluster.onNode(async (event) => {
+    if (event !== 'joined' && fails-- > 0) throw new Error('not now')
+  })
+  await b.cluster.close()
+  await pass(60_000)
+  expect(events).toEqual(['joined b', 'left b', 'lost b', 'lost b'])
+  expect([a.errors.length, a.cluster.nodes().length]).toEqual([2, 1])
+
+  const c = redisNode('c', redis, createClock())
+  await c.cluster.start()
+  await pass(2000)
+  redis.leases.clear()
+  fails = 1
+  await pass(60_000)
+  expect(events.slice(4)).toEqual(['joined c', 'lost c', 'lost c'])
+  expect(redis.leases.has('c')).toBe(false)
+})
+
 it('says good-bye within a second, whether or not Redis answers', async () => {
   const { a, b, redis, clock, events } = await two()
   await b.cluster.close()

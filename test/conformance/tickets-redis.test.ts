@@ -11,7 +11,8 @@ const end = async (redis: Awaited<ReturnType<typeof startRedis>>): Promise<void>
   const client = await redis.connect()
   for (const key of await client.keys('*')) {
     if ((await client.type(key)) === 'zset')
-      for (const member of await client.zrange(key, 0, '-1')) await client.call('zadd', key, 'XX', '1', member)
+      for (const member of await client.zrange(key, 0, '-1'))
+        await client.call('zadd', key, 'XX', '1', member)
     else if ((await client.pttl(key)) <= TICKET_MS) await client.pexpire(key, 1)
   }
   while ((await client.keys('*ticket *')).length > 0) await new Promise(setImmediate)

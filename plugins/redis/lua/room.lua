@@ -37,13 +37,13 @@ local function empty(version)
   return { offset = 0, tag = 0, count = 0, total = 0, gone = 0, since = 0, version = version, kept = 0, young = 0, expires = 0 }
 end
 
--- Reads what is there. A log that is not as long as meta says was evicted or tampered with: the room is taken for lost.
+-- Reads what is there. Where a key is missing, or the log is not as long as meta says, one was evicted or tampered with: the room is taken for lost.
 local room = empty(0)
 local stored = call('HGETALL', META)
 for i = 1, #stored, 2 do
   room[stored[i]] = stored[i] == 'epoch' and stored[i + 1] or tonumber(stored[i + 1])
 end
-if room.epoch and call('XLEN', LOG) ~= room.count then room = empty(room.version) end
+if room.epoch and (call('XLEN', LOG) ~= room.count or call('EXISTS', unpack(KEYS)) < #KEYS) then room = empty(room.version) end
 
 -- What of meta has changed, as the arguments of one HSET: last, for Redis rolls nothing back.
 local changes = { 'HSET', META }
