@@ -209,7 +209,7 @@ export class RedisCluster implements Cluster {
 
   #tellAll(event: NodeEvent, node: string): void {
     if (event !== 'joined') this.#bus.lose(node)
-    if (event === 'lost') void this.#clear(node)
+    if (event !== 'joined') void this.#clear(event, node)
     else for (const listener of this.#onNode) this.#tellOne(event, () => listener(event, node))
   }
 
@@ -222,13 +222,14 @@ export class RedisCluster implements Cluster {
     }
   }
 
-  async #clear(node: string): Promise<void> {
+  async #clear(event: NodeEvent, node: string): Promise<void> {
     if (this.#clearing.has(node)) return
     this.#clearing.add(node)
-    const told = await Promise.allSettled([...this.#onNode].map(async (listener) => listener('lost', node)))
+    const told = await Promise.allSettled([...this.#onNode].map(async (listener) => listener(event, node)))
     this.#clearing.delete(node)
     const failures = told.filter((result) => result.status === 'rejected')
-    for (const { reason } of failures) this.#host.onError(reason, 'lost')
+    for (const { reason } of failures) this.#host.onError(reason, event)
+    this.#leases.cleared(node, failures.length === 0, this.#host.clock.now())
     const counter = this.#leases.lostAt(node)
     if (failures.length > 0 || counter === undefined || this.#isClosed) return
     // Where it fails the node is told of again.

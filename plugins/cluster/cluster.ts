@@ -52,7 +52,8 @@ export interface Cluster {
   isAlive(node: string, generation?: number): boolean
   /**
    * Told of other nodes. A node that was lost is told of again every `LOST_MS`, on each node, until all listeners of one of them have
-   * settled well: its name is kept that long, so that what it left can be cleared. The result ends it.
+   * settled well: its name is kept that long, so that what it left can be cleared. One that left is told of as lost where a listener could
+   * not settle. The result ends it.
    */
   onNode(listener: (event: NodeEvent, node: string) => void | Promise<void>): () => void
   /** Told when `generation` rose: whatever this node holds elsewhere has to be put there again under the new one. */

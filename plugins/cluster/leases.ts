@@ -17,6 +17,8 @@ interface Seen extends Lease {
   /** The observer's time at which the counter moved, or at which the wait for it began anew. */
   readonly at: number
   readonly isLost: boolean
+  /** What it left here could not be cleared. */
+  readonly isOwed: boolean
 }
 
 /** What one node knows of the others. Takes its time as an argument; does no I/O. */
@@ -46,14 +48,15 @@ export class Leases {
     const there = new Map(leases.map((lease) => [lease.node, lease]))
     for (const [node, lease] of there) {
       const seen = this.#seen.get(node)
-      if (seen === undefined ? !this.#isNew(node) : seen.counter === lease.counter) continue
-      this.#seen.set(node, { ...lease, at: now, isLost: false })
+      if (seen === undefined ? !this.#isNew(node) : seen.counter === lease.counter || this.#left.has(node))
+        continue
+      this.#seen.set(node, { ...lease, at: now, isLost: false, isOwed: false })
       if (seen === undefined || seen.isLost) events.push({ event: 'joined', node })
     }
     for (const [node, seen] of this.#seen) {
       if (seen.at === now) continue
       // Cleared by another node.
-      if (seen.isLost && !there.has(node)) this.#seen.delete(node)
+      if (seen.isLost && !seen.isOwed && !there.has(node)) this.#seen.delete(node)
       else if (isAfresh) this.#seen.set(node, { ...seen, at: now })
       else if (now - seen.at >= LOST_MS) {
         this.#seen.set(node, { ...seen, at: now, isLost: true })
@@ -67,7 +70,7 @@ export class Leases {
   joined(lease: Lease, now: number): boolean {
     const seen = this.#seen.get(lease.node)
     if (seen === undefined ? !this.#isNew(lease.node) : !seen.isLost) return false
-    this.#seen.set(lease.node, { ...lease, at: now, isLost: false })
+    this.#seen.set(lease.node, { ...lease, at: now, isLost: false, isOwed: false })
     return true
   }
 
@@ -83,6 +86,23 @@ export class Leases {
     const seen = this.#seen.get(node)
     this.#seen.delete(node)
     return seen !== undefined && !seen.isLost
+  }
+
+  /** What a node that is gone has left was cleared here, or could not be: then it is lost again, though nobody else may know of it any more. */
+  cleared(node: string, isCleared: boolean, now: number): void {
+    const seen = this.#seen.get(node)
+    if (seen?.isLost) this.#seen.set(node, { ...seen, isOwed: !isCleared })
+    // One that said good-bye is kept for this only.
+    else if (seen === undefined && !isCleared && this.#seen.size < MAX_NODES)
+      this.#seen.set(node, {
+        node,
+        counter: 0,
+        generation: 0,
+        counts: {},
+        at: now,
+        isLost: true,
+        isOwed: true,
+      })
   }
 
   /** The counter under which a node was lost; undefined where it is not. */

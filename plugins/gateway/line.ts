@@ -9,14 +9,16 @@ const ROUND_SHARE = 30
 const TURNS = 16
 /** A round is over all the same where the turns have taken so many times what newcomers may take. */
 const OTHERS = 2
-/** How much the latest round counts in what a newcomer takes. */
+/** How much the latest rounds count in what a newcomer takes. */
 const LATEST = 0.2
+/** As many as arrive in one round: on a slow machine so few stand there without a storm, and are let in whatever they take. */
+const FEW = TURNS
 
 /**
  * Lets newcomers in one behind the other, in the order in which they came. Those of one round, 16 turns of the event loop or less where
  * they are slow, get a thirtieth of `maxLag` ms; the rest stand in line, and what has arrived for the others is read in between. It is
- * long where somebody who joined would wait for longer than `maxLag`, or `most` stand there: nobody new may join then. Who has joined
- * is let in.
+ * long where somebody who joined behind more than 15 others would wait for longer than `maxLag`, or `most` stand there: nobody new may join
+ * then. Who has joined is let in.
  */
 export class Line {
   readonly #clock: Clock
@@ -30,7 +32,8 @@ export class Line {
   // Turns that are left of the round; none where there is no round.
   #turns = 0
   #roundBegan = 0
-  // Milliseconds for each, the others' included where somebody waited.
+  // Milliseconds for each, the others' included where somebody waited; of the latest rounds, and smoothed.
+  #latest: Rounds = [0, 0, 0]
   #each = 0
   #stepBegan = 0
   #isMoving = false
@@ -54,7 +57,7 @@ export class Line {
 
   /** Nobody new may join. */
   get isLong(): boolean {
-    return this.length >= this.#most || this.wait > this.#maxWait
+    return this.length >= this.#most || (this.length >= FEW && this.wait > this.#maxWait)
   }
 
   /** Resolves when it is one's turn. What follows at once is counted; what is waited for then is not. */
@@ -109,11 +112,16 @@ export class Line {
     this.#turns = 0
     const ms = this.#waiting.size > 0 ? passed : this.#spent
     if (this.#entered > 0) {
-      const each = ms / this.#entered
-      this.#each = this.#each === 0 ? each : this.#each + (each - this.#each) * LATEST
+      this.#latest = [this.#latest[1], this.#latest[2], ms / this.#entered]
+      this.#each += (middle(this.#latest) - this.#each) * LATEST
     }
     this.#spent = 0
     this.#entered = 0
     if (this.#waiting.size > 0) this.#move()
   }
 }
+
+type Rounds = readonly [number, number, number]
+
+// One cold start, one garbage collection or one stop of the machine is no measure.
+const middle = ([a, b, c]: Rounds): number => Math.max(Math.min(a, b), Math.min(Math.max(a, b), c))

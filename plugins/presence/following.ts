@@ -44,23 +44,26 @@ export class Following {
   /** Reads the room, once more where that is under way; follows it first. Rejects where the store is away, or the room never stands still. */
   read(): Promise<void> {
     this.#again = true
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined
-      this.#buffer = undefined
-    })
+    this.#reading ??= this.#read()
     return this.#reading
   }
 
   async #read(): Promise<void> {
-    await this.#follow()
-    for (let i = 0; this.#again && !this.#isStopped; i++) {
-      if (i === MAX_READS) throw new Error('the room changes faster than it can be read')
-      this.#again = false
-      const buffer: Update[] = []
-      this.#buffer = buffer
-      const snapshot = await this.#store.read(this.#room)
-      if (this.#isStopped) return
-      if (buffer.length >= MAX_BUFFERED || !this.#take(snapshot, buffer)) this.#again = true
+    try {
+      await this.#follow()
+      for (let i = 0; this.#again && !this.#isStopped; i++) {
+        if (i === MAX_READS) throw new Error('the room changes faster than it can be read')
+        this.#again = false
+        const buffer: Update[] = []
+        this.#buffer = buffer
+        const snapshot = await this.#store.read(this.#room)
+        if (this.#isStopped) return
+        if (buffer.length >= MAX_BUFFERED || !this.#take(snapshot, buffer)) this.#again = true
+      }
+    } finally {
+      // At once, not a promise later: who asks in between would be told of a read that looks no more.
+      this.#reading = undefined
+      this.#buffer = undefined
     }
   }
 

@@ -73,4 +73,4 @@ export function presenceOf(mount: Mount): Presences {
 }
 
 export type { Presences, PresentMember } from './service.js'
-export { LIST_BYTES, MAX_MEMBERS, STATE_BYTES } from './store.js'
+export { LIST_BYTES, MAX_MEMBERS } from './store.js'

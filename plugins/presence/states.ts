@@ -1,10 +1,9 @@
 /** The states of one kind of room: what a client sent as its schema says, and back. */
 import type { TSchema } from '@sinclair/typebox'
 import { resolveSchema } from '../../contract/schemas.js'
-import { CLOSE, type CloseCode, FRAMES, Violation } from '../../contract/wire/index.js'
+import { CLOSE, type CloseCode, FRAMES, STATE_BYTES, Violation } from '../../contract/wire/index.js'
 import { bytePlaces, CallError, compileInput, compilePayload, hasPlaces } from '../calls/index.js'
 import type { Mount, Pack } from '../gateway/index.js'
-import { STATE_BYTES } from './store.js'
 
 const TOO_LARGE: CloseCode = { ...CLOSE.TOO_BIG, reason: `presence above ${STATE_BYTES} bytes` }
 

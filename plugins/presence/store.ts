@@ -5,8 +5,6 @@
 
 /** Members that a room shows; who comes on top is a member as any other, and is shown to nobody. */
 export const MAX_MEMBERS = 10_000
-/** Bytes of a state as JSON text. */
-export const STATE_BYTES = 4096
 /** Bytes that the members of a room take in JOINED, at most; where a namespace's `maxBuffered` is less than twice that, half of it. */
 export const LIST_BYTES = 524_288
 /** Bytes of a member beside user and state. */

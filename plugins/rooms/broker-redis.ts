@@ -7,6 +7,7 @@ import {
   BrokerError,
   type Outgoing,
   type Position,
+  type Publication,
   type ReadFrom,
   type RoomLog,
   type Snapshot,
@@ -19,6 +20,7 @@ import { liveChannel, type PublishReply, RedisLog } from './redis-log.js'
 import { type Outcome, Publisher } from './redis-publisher.js'
 import { ReplicatedScripts } from './redis-replicated.js'
 import { Sweep } from './redis-sweep.js'
+import { SharedReads } from './shared-reads.js'
 
 /** Options of a Redis broker. */
 export interface RedisBrokerOptions {
@@ -43,6 +45,7 @@ export class RedisBroker implements Broker {
   readonly #log: RedisLog
   readonly #publisher: Publisher
   readonly #sweep: Sweep
+  readonly #reads = new SharedReads<Read>()
   readonly #feeds = new Map<string, RoomFeed>()
   readonly #host: FeedHost
   readonly #randomId: () => string
@@ -108,11 +111,24 @@ export class RedisBroker implements Broker {
 
   async read(room: string, log: RoomLog, from: ReadFrom): Promise<Snapshot> {
     this.#refuseClosed()
-    const { version, ...snapshot } = await this.#log.read(room, log, from, this.#randomId())
+    const { version, ...snapshot } = await this.#snapshot(room, log, from)
     // What is delivered next must not be what was read.
     await this.#feeds.get(room)?.reach({ position: snapshot.position, version })
     this.#refuseClosed()
     return snapshot
+  }
+
+  // Many who join at once would read the same, but for what is not for one of them: who finds such a publication reads alone.
+  async #snapshot(room: string, log: RoomLog, from: ReadFrom): Promise<Read> {
+    const { since, last, session } = from
+    const shared = await this.#reads.read(JSON.stringify([room, since, last]), () =>
+      this.#log.read(room, log, { ...from, session: '' }, this.#randomId()),
+    )
+    const isExcepted = ({ except }: Publication): boolean => except === session
+    // What is not for a reader does not count towards the bound of a recovery.
+    const isTheirs =
+      shared.gap === 'tooMany' || shared.publications.some(isExcepted) || shared.latest.some(isExcepted)
+    return isTheirs ? this.#log.read(room, log, from, this.#randomId()) : shared
   }
 
   async close(): Promise<void> {
@@ -219,6 +235,8 @@ export class RedisBroker implements Broker {
     return failure
   }
 }
+
+type Read = Awaited<ReturnType<RedisLog['read']>>
 
 const isVolatile = ({ delivery }: Outgoing): boolean => delivery === 'volatile'
 

@@ -72,6 +72,21 @@ describe('following a room', () => {
     expect(log).toEqual(['follow', 'replace 4', 'replace 6'])
   })
 
+  it.each([0, 1, 2, 3, 4, 5, 6])(
+    'reads once more for who asks %i promises behind the end of a read',
+    async (promises) => {
+      const { following, log, reads, settled, answer } = setup()
+      void following.read()
+      await settled()
+      reads.shift()?.resolve({ epoch: 'e', version: 4, entries: [] })
+      for (let i = 0; i < promises; i++) await undefined
+      const done = following.read()
+      await answer(5)
+      await done
+      expect(log).toEqual(['follow', 'replace 4', 'replace 5'])
+    },
+  )
+
   it.each([
     ['a number is missing', 6, 'e'],
     ['another epoch begins', 5, 'other'],

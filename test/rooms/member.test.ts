@@ -156,6 +156,20 @@ describe('a member that has drained', () => {
     expect([member.owes, events]).toEqual([0, ['1 dropped']])
   })
 
+  it('is sent no value of a log that was lost: what follows a restart is of the new one', async () => {
+    const { socket, writer } = makeWriter(undefined, BOUND)
+    const connection = connectionOf(writer)
+    Object.assign(connection, { send: (frame: unknown) => writer.send(JSON.stringify(frame)) })
+    const member = new Member(room, connection, undefined, 1)
+    member.owe(value('lost', 'of the old log'))
+    member.restart({ epoch: 'new', offset: 0, tag: 0 }, 'epoch')
+    member.owe(value('kept', 'of the new log'))
+    writer.flush()
+    member.drained()
+    await turnEnd()
+    expect(readFrames(socket.bytes)).toEqual(['[22,1,null,0,["new",0,0],"epoch"]', 'of the new log'])
+  })
+
   it('is waited for no longer when its membership is over', () => {
     const { writer } = makeWriter(undefined, BOUND)
     const connection = connectionOf(writer)

@@ -154,6 +154,24 @@ describeWithRedis('rooms of two nodes on one Redis', () => {
     expect((await client.next(22)).slice(0, 2)).toEqual([22, 3])
   })
 
+  it('end while Redis does not answer, and have nothing to say of who was on the way in', async () => {
+    const redis = await startRedis()
+    const node = await startServer({ redis: await redis.connect() })
+    const { client } = await join(node, 'ann')
+    redis.freeze()
+    client.send([6, 2, 'channel', { id: 'another' }])
+    const publishing = roomOf(node)
+      .publish('posted', message('never answered'))
+      .catch((error: unknown) => error)
+    await until(() => roomsOf(mountOf(node)).rooms.size === 2)
+    await node.app.close()
+    expect(await publishing).toMatchObject({ code: 'UNAVAILABLE' })
+    // Its subscription is given up, too.
+    await until(() => roomsOf(mountOf(node)).rooms.size === 0)
+    expect(node.lines.filter(({ msg }) => String(msg).includes('a join failed'))).toEqual([])
+    redis.resume()
+  })
+
   it('hand the bytes that the publishing node made to 10,000 members, the same to all', async () => {
     const redis = await startRedis()
     const [one, two] = await startNodes(redis)

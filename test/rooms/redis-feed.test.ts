@@ -31,6 +31,7 @@ async function start(log: RoomLog = ROOMY) {
   let ids = 0
   let gate: Promise<void> = Promise.resolve()
   let failing = false
+  let behindValues = async (): Promise<void> => undefined
   const guarded =
     <A extends unknown[], R>(ask: (...of: A) => Promise<R>) =>
     async (...of: A): Promise<R> => {
@@ -44,7 +45,11 @@ async function start(log: RoomLog = ROOMY) {
       head: guarded((...of) => redisLog.head(...of)),
       read: guarded((...of) => redisLog.read(...of)),
       after: guarded((...of) => redisLog.after(...of)),
-      latestSince: guarded((...of) => redisLog.latestSince(...of)),
+      latestSince: guarded(async (...of) => {
+        const values = await redisLog.latestSince(...of)
+        await behindValues()
+        return values
+      }),
     },
     async subscribe(_room, hear) {
       listener = hear
@@ -86,6 +91,10 @@ async function start(log: RoomLog = ROOMY) {
         open = resolve
       })
       return open
+    },
+    /** What happens between the log's last answer to a fill and its arrival. */
+    set behindValues(act: () => Promise<void>) {
+      behindValues = act
     },
     setFailing: (isFailing: boolean) => {
       failing = isFailing
@@ -196,6 +205,24 @@ describeWithRedis('the feed of a room in Redis', () => {
     await expect(feed.check()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(told).toEqual([])
     setFailing(false)
+    await feed.check()
+    expect([feed.behind, payloadsOf(publications(told))]).toEqual([false, [1, 2]])
+  })
+
+  it('is behind where it gives up on what the log denies, for then it drops what came behind that, too', async () => {
+    const started = await start()
+    const { say, publish, told, feed } = started
+    const [one] = await publish(recoverable(1))
+    say(one)
+    let fills = 0
+    started.behindValues = async () => {
+      if (++fills === 3) say(...(await publish(recoverable(2))))
+    }
+    // Nothing comes behind the second one: only who looks again finds it.
+    if (one !== undefined) say({ ...one, epoch: 'another' })
+    await until(() => fills === 3)
+    await feed.heal()
+    await until(() => feed.behind || told.length === 2)
     await feed.check()
     expect([feed.behind, payloadsOf(publications(told))]).toEqual([false, [1, 2]])
   })

@@ -109,6 +109,17 @@ describeWithRedis('the keys of a room', () => {
     }
   })
 
+  it('live a minute longer than that: who keeps them alive may be late', async () => {
+    const { client, clock, log } = await setUp()
+    const room = withHistory({ seconds: 1 })
+    for (let second = 0; second < 300; second += 7) {
+      await log.head(ROOM, room, 'epoch')
+      const left = Number(await client.hget(keyOf('meta'), 'expires')) - clock.ms
+      expect(left).toBeGreaterThanOrEqual((PUBLISH_ID_SECONDS + 60) * 1000)
+      clock.ms += 7000
+    }
+  })
+
   it('keep one expiry when the publish ids take turns', async () => {
     const { client, clock, publish } = await setUp()
     await publish([recoverable(1, { id: 'a' })])
@@ -120,6 +131,22 @@ describeWithRedis('the keys of a room', () => {
     }
     // Three turns: the first id is gone, the last two are not.
     expect(await Promise.all([client.hlen(keyOf('ids0')), client.hlen(keyOf('ids1'))])).toEqual([2, 2])
+  })
+
+  it.each(PARTS)('start over where %s alone was evicted', async (part) => {
+    const { client, publish, read } = await setUp()
+    const batch = [recoverable(1, { id: 'one' }), latest('a', 1), latest('b', 1)]
+    const before = await publish(batch)
+    await client.del(keyOf(part))
+    const after = await publish([latest('c', 2)])
+    expect(after.epoch).not.toBe(before.epoch)
+    const { position, publications, latest: values } = await read()
+    expect([position?.offset, publications.length, values.map(({ latestKey }) => latestKey)]).toEqual([
+      0,
+      0,
+      ['c'],
+    ])
+    expect(await client.exists(...PARTS.map(keyOf))).toBe(PARTS.length)
   })
 
   it('start over where the log alone was evicted', async () => {

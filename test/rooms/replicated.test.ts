@@ -1,8 +1,18 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { serverClock } from '../../contract/server-clock.js'
+import type { RedisConnection, RedisHub, Script } from '../../plugins/redis/index.js'
 import type { Position } from '../../plugins/rooms/broker.js'
 import { RedisBroker } from '../../plugins/rooms/broker-redis.js'
-import { listen, offsetsOf, payloadsOf, range, readAs, recoverable } from '../conformance/broker-support.js'
+import { ReplicatedScripts } from '../../plugins/rooms/redis-replicated.js'
+import {
+  listen,
+  offsetsOf,
+  payloadsOf,
+  range,
+  readAs,
+  recoverable,
+  volatile,
+} from '../conformance/broker-support.js'
 import { describeWithRedis, openHub } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { startPair } from './pair.js'
@@ -82,6 +92,36 @@ describeWithRedis('a room whose publications must be replicated', () => {
     expect(offsetsOf(listener.received)).toEqual(range(1, count))
   }, 60_000)
 
+  it('hands volatile publications on once, also where the others of their turn run again', async () => {
+    const { broker, control, replica } = await start()
+    const listener = await listen(broker, 'room', LOG)
+    replica.freeze()
+    onTestFinished(() => replica.resume())
+    const turn = [volatile(1), recoverable(2), volatile(3), volatile(4), recoverable(5)]
+    const published = Promise.all(turn.map((each) => broker.publish('room', LOG, each)))
+    await listener.count(2)
+    await control.primary.call('client', ['KILL', 'TYPE', 'normal', 'SKIPME', 'yes'])
+    replica.resume()
+    await published
+    expect(payloadsOf(await listener.caughtUp())).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('does not wait long behind others that wait for replicas', async () => {
+    const { broker, replica } = await start()
+    await broker.publish('room', LOG, recoverable(1))
+    replica.freeze()
+    onTestFinished(() => replica.resume())
+    // One group after the other is short of replicas, each for a second: in all they would take ten.
+    const begun = serverClock.now()
+    const refused = await Promise.allSettled(
+      range(1, 640).map((n) => broker.publish(`room ${n}`, LOG, recoverable(n))),
+    )
+    expect(serverClock.now() - begun).toBeLessThan(6000)
+    expect(refused.every(({ status }) => status === 'rejected')).toBe(true)
+    replica.resume()
+    expect((await broker.publish('room', LOG, recoverable(2)))?.offset).toBe(2)
+  })
+
   it('survives the loss of the primary with everything that was answered', async () => {
     const { broker, control, primary, settled } = await start()
     await settled()
@@ -94,4 +134,29 @@ describeWithRedis('a room whose publications must be replicated', () => {
     expect(answered.filter((position) => position !== undefined)).toHaveLength(200)
     expect(entries).toBe(200)
   })
+})
+
+it('a connection that leads to a server which is no primary any more is given up', async () => {
+  const moved = Object.assign(new Error('MOVED 1 127.0.0.1:2'), { name: 'ReplyError' })
+  let opened = 0
+  const open = (): RedisConnection => {
+    const isFirst = ++opened === 1
+    return {
+      status: 'ready',
+      connect: async () => undefined,
+      disconnect: () => undefined,
+      call: async (command: string) => {
+        if (command === 'wait') return 1
+        if (isFirst) throw moved
+        return 'done'
+      },
+      callBuffer: async () => undefined,
+      on: () => undefined,
+    }
+  }
+  const hub = { prefix: 'p', isCluster: true, masterOf: () => 'a primary', openTo: open } as unknown as RedisHub
+  const script: Script = { source: '', digest: '', run: (send) => send('evalsha', []) }
+  const scripts = new ReplicatedScripts(hub, serverClock, 1)
+  await expect(scripts.run(script, ['key'], [])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(await scripts.run(script, ['key'], [])).toBe('done')
 })

@@ -2,7 +2,7 @@
 -- KEYS, ARGV[1..6]  see room.lua
 -- ARGV[7]   epoch of the position it continues from, ARGV[8] its offset (empty: it continues from none), ARGV[9] its tag
 -- ARGV[10]  without a position, or where it met a gap: how many of the newest
--- ARGV[11]  the reader's session
+-- ARGV[11]  the reader's session; empty: none, and nothing is left out
 -- ARGV[12]  publications at most, ARGV[13] their bytes of payload
 -- reply     epoch, offset and tag of the head, version, gap, how many; for each publication id, event, payload, except; then the latest values
 -- bounds    ARGV[12], ARGV[13], and what the latest values may take; entries excepted for the reader are looked at, and not answered
@@ -22,7 +22,8 @@ local function scan(range, from, to, expected, visit)
   while true do
     local entries = call(range, LOG, from, to, 'COUNT', size)
     for _, found in ipairs(entries) do
-      if found[2][EXCEPT] ~= session and not visit(found[1], found[2]) then return end
+      local isFor = session == '' or found[2][EXCEPT] ~= session
+      if isFor and not visit(found[1], found[2]) then return end
     end
     if #entries < size then return end
     from = '(' .. entries[#entries][1]
