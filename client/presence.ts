@@ -1,5 +1,5 @@
 /** Who is in a room, and what they show. PROTOCOL.md § Presence. */
-import type { FrameOf, WireMember } from '../contract/wire/frames.js'
+import { type FrameOf, STATE_BYTES, type WireMember } from '../contract/wire/frames.js'
 import { snapshot } from './calls.js'
 import type { Channel } from './channel.js'
 import { Failure } from './errors.js'
@@ -40,6 +40,14 @@ export interface PresenceParts {
 }
 
 const NOBODY: readonly Member<unknown>[] = []
+
+// As the server counts: bytes are base64 there.
+const isTooLarge = (state: unknown): boolean => {
+  const text = JSON.stringify(state, (_key, value: unknown) =>
+    value instanceof Uint8Array ? ' '.repeat(Math.ceil(value.length / 3) * 4) : value,
+  )
+  return text.length > STATE_BYTES || new TextEncoder().encode(text).length > STATE_BYTES
+}
 
 /** See PresenceParts. */
 export const presence: PresenceParts = {
@@ -104,8 +112,11 @@ export const presence: PresenceParts = {
       subscribe: notice.subscribe,
       set(state) {
         // What is shown is what it was when it was set.
-        wanted = { state: snapshot(codec, room, state) }
-        held()?.set(wanted.state)
+        const taken = snapshot(codec, room, state)
+        // The server would close for it, and for good.
+        if (isTooLarge(taken)) return report(new Failure(room, 'TOO_LARGE', null))
+        wanted = { state: taken }
+        held()?.set(taken)
       },
       joined() {
         if (wanted) held()?.set(wanted.state)

@@ -100,8 +100,8 @@ export interface Presence<S> {
   /** Told after `get()` has changed, once for all changes of a turn. */
   subscribe(listener: () => void): () => void
   /**
-   * Shows this state to the others, for this client; again after each reconnect. Before `join` it waits for it. Throws what JSON cannot carry; one
-   * that is too large is told to `onError`.
+   * Shows this state to the others, for this client; again after each reconnect. Before `join` it waits for it. Throws what JSON cannot carry. One of
+   * more than 4,096 bytes of JSON (UTF-8; bytes as base64) is told to `onError` as `TOO_LARGE` and changes nothing: what was shown before stays.
    */
   set(state: S): void
 }

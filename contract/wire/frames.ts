@@ -23,6 +23,8 @@ export interface WireLimits {
 export const MAX_TEXT = 1024
 /** The longest token, in UTF-16 units. */
 export const MAX_TOKEN = 16_384
+/** The largest presence state, in bytes of JSON text. PROTOCOL.md § Presence. */
+export const STATE_BYTES = 4096
 
 type Guard<T> = (value: unknown) => value is T
 

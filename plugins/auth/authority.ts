@@ -12,7 +12,7 @@ import {
   type UpgradeInfo,
 } from '../gateway/index.js'
 import type { RedisHub } from '../redis/index.js'
-import { RecentRevocations } from './recent.js'
+import { RECENT_MS, RecentRevocations } from './recent.js'
 import { type Reauthorize, Rechecks, revoke } from './recheck.js'
 import { Refreshes } from './refresh.js'
 import {
@@ -26,7 +26,7 @@ import {
 import { RevocationLog } from './revocation-log.js'
 import { RevokedTokens } from './revoked-tokens.js'
 import { Sessions } from './sessions.js'
-import { isTicket, ownersOf, type Tickets, tokenKeys, userKey } from './tickets.js'
+import { isTicket, ownersOf, TICKET_MS, type Tickets, tokenKeys, userKey } from './tickets.js'
 import { MemoryTickets } from './tickets-memory.js'
 import { RedisTickets } from './tickets-redis.js'
 
@@ -42,6 +42,8 @@ const ASK_MS = 2000
 const KEPT_MS = 86_400_000
 /** Milliseconds by which the clocks of two servers of one Redis may differ. */
 const SKEW_MS = 1000
+/** Milliseconds after which a revocation meets nobody on their way in, and no unused ticket: all of them began behind it. */
+const PAST_MS = RECENT_MS + TICKET_MS
 
 declare module '../gateway/connection.js' {
   interface ConnectionSlots {
@@ -233,11 +235,13 @@ export class Authority {
     const cut = now - Math.max(0, ms - SKEW_MS)
     const isToken = revocation.kind === 'token' && revocation.verdict === 'close'
     const meant = this.#meant(revocation).filter(({ slots }) => isToken || (slots.authenticated ?? 0) <= cut)
-    this.#recent.add(key, revocation.verdict, now)
-    // Those that this node has made since the revoking one took them back.
-    this.tickets.revoke(key).catch((error: unknown) => {
-      log.warn({ err: error, path }, 'ackord: tickets that were revoked could not be taken back')
-    })
+    if (ms <= PAST_MS) {
+      this.#recent.add(key, revocation.verdict, now)
+      // Those that this node has made since the revoking one took them back.
+      this.tickets.revoke(key).catch((error: unknown) => {
+        log.warn({ err: error, path }, 'ackord: tickets that were revoked could not be taken back')
+      })
+    }
     void this.#apply(revocation, meant)
     return meant.length
   }

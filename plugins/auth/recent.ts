@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /** Milliseconds an entry is kept: the longest handshake there can be, upgrade and HELLO. */
-const KEPT_MS = 120_000
+export const RECENT_MS = 120_000
 /** Entries kept; beyond, whoever began before the oldest one was dropped authenticates again. */
 const MAX_ENTRIES = 10_000
 
@@ -34,9 +34,9 @@ export class RecentRevocations {
     this.#entries.delete(key)
     this.#entries.set(key, entry)
     for (const [oldest, { at, close, check }] of this.#entries) {
-      if (at > now - KEPT_MS && this.#entries.size <= MAX_ENTRIES) break
+      if (at > now - RECENT_MS && this.#entries.size <= MAX_ENTRIES) break
       this.#entries.delete(oldest)
-      if (at > now - KEPT_MS) this.#dropped = Math.max(this.#dropped, close, check)
+      if (at > now - RECENT_MS) this.#dropped = Math.max(this.#dropped, close, check)
     }
   }
 

@@ -20,7 +20,7 @@ const START = '0-0'
 
 /** What a log works with. */
 export interface RevocationLogHost {
-  readonly hub: RedisHub
+  readonly hub: Pick<RedisHub, 'prefix' | 'canRun' | 'onHealth' | 'run'>
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   /** This node's name. */
@@ -42,6 +42,8 @@ export class RevocationLog {
   #next: Promise<void> | undefined
   #timer: Timer | undefined
   #endHealth: (() => void) | undefined
+  // Redis was away since the last read began.
+  #isDoubtful = false
   #isStopped = false
 
   constructor(host: RevocationLogHost) {
@@ -53,7 +55,7 @@ export class RevocationLog {
   async start(): Promise<void> {
     this.#endHealth = this.#host.hub.onHealth((state) => {
       if (state === 'down') return
-      this.#cursor = rewound(this.#cursor)
+      this.#isDoubtful = true
       this.#look()
     })
     this.#schedule()
@@ -109,6 +111,9 @@ export class RevocationLog {
   }
 
   async #readPages(): Promise<void> {
+    // Here, and not at once: the page of a read that was under way would move it on again.
+    if (this.#isDoubtful) this.#cursor = rewound(this.#cursor)
+    this.#isDoubtful = false
     for (let count = PAGE; count === PAGE && !this.#isStopped; ) {
       const reply = await this.#host.hub.run(READ, [this.#key], [this.#cursor, PAGE])
       const [now, newest = '', ...entries] = Array.isArray(reply) ? reply.map(String) : []

@@ -24,6 +24,8 @@ const STEPS = 3600
 const QUICK_STEPS = 5
 /** Claims of a round that are under way together. */
 const AT_A_TIME = 16
+/** Claims that failed and are made again in one step. */
+const AGAIN = 100
 
 interface Held {
   readonly connection: Connection
@@ -42,6 +44,8 @@ export class Sessions implements SessionPlaces {
   readonly #held = new Map<number, Held>()
   // The round under way: whose place is still to be written again.
   #round: Held[] = []
+  // Whose place could not be written: Redis may be there, and have no memory, say.
+  readonly #unwritten = new Set<Held>()
   #steps = 0
   #isBusy = false
   #timer: Timer | undefined
@@ -76,12 +80,16 @@ export class Sessions implements SessionPlaces {
 
   release({ order }: Connection): void {
     const held = this.#held.get(order)
-    if (this.#held.delete(order) && held !== undefined) this.#giveBack(held)
+    if (held === undefined) return
+    this.#held.delete(order)
+    this.#unwritten.delete(held)
+    this.#giveBack(held)
   }
 
   /** Ends the rounds. */
   stop(): void {
     this.#held.clear()
+    this.#unwritten.clear()
     for (const end of this.#ends) end()
     if (this.#timer !== undefined) this.#mount.clock.clearTimeout(this.#timer)
   }
@@ -120,6 +128,7 @@ export class Sessions implements SessionPlaces {
     } catch (error) {
       if (!(error instanceof RedisUnavailable))
         this.#mount.log.error({ err: error }, 'ackord: a session could not be claimed')
+      if (this.#held.get(held.connection.order) === held) this.#unwritten.add(held)
       return 'granted'
     }
   }
@@ -135,7 +144,7 @@ export class Sessions implements SessionPlaces {
   #settle(held: Held, claim: string | undefined, [previous = '']: readonly string[]): Claim {
     if (claim === 'fenced') return 'fenced'
     const [node = '', order] = previous.split(' ')
-    held.previous = node === '' ? undefined : { node, order: Number(order) }
+    if (node !== '') held.previous = { node, order: Number(order) }
     // It ended while it was being written.
     if (this.#held.get(held.connection.order) !== held) this.#giveBack(held)
     return 'granted'
@@ -155,8 +164,16 @@ export class Sessions implements SessionPlaces {
     held.previous = undefined
     const body = [this.#mount.path, previous.order, this.#ageOf(held)]
     const options = { timeout: FENCE_MS, nodes: [previous.node] }
-    for await (const answer of this.#cluster.ask('auth.fence', body, options))
-      if (answer.lost === undefined && answer.value === 'younger') fenced(connection)
+    for await (const answer of this.#cluster.ask('auth.fence', body, options)) {
+      if (answer.lost === undefined) {
+        if (answer.value === 'younger') fenced(connection)
+        continue
+      }
+      // It may live all the same, and be told. At a timeout it was: it reads that when it can.
+      if (answer.lost !== 'timeout') this.#cluster.tell('auth.fence', body, answer.node)
+      // Whether that left is not known: once more when the place is written again.
+      if (answer.lost === 'unavailable') held.previous ??= previous
+    }
   }
 
   // Of connections that are no more, or whose node is not: what a crash left, or could not be given back.
@@ -194,6 +211,7 @@ export class Sessions implements SessionPlaces {
   #hurry(): void {
     if (this.#held.size === 0) return
     this.#round = [...this.#held.values()]
+    this.#unwritten.clear()
     this.#steps = QUICK_STEPS
     this.#schedule()
   }
@@ -214,11 +232,13 @@ export class Sessions implements SessionPlaces {
   }
 
   #due(): Held[] {
+    const again = [...this.#unwritten].slice(0, AGAIN)
+    for (const held of again) this.#unwritten.delete(held)
     if (this.#steps === 0) {
       this.#steps = STEPS
       this.#round = [...this.#held.values()]
     }
-    return this.#round.splice(0, Math.ceil(this.#round.length / this.#steps--))
+    return [...again, ...this.#round.splice(0, Math.ceil(this.#round.length / this.#steps--))]
   }
 
   async #renewAll(due: readonly Held[]): Promise<void> {

@@ -84,7 +84,11 @@ export class Dispatcher implements RunHost {
   /** Tells the hooks how a call ended; `since` is from `now`. */
   answered(call: CallInfo, code: string, since: number): void {
     if (this.#onAnswer.length === 0) return
-    this.#mount.tell('onAnswer', this.#onAnswer, { call, code, ms: this.#mount.clock.now() - since })
+    this.#mount.listeners.tell('onAnswer', this.#onAnswer, {
+      call,
+      code,
+      ms: this.#mount.clock.now() - since,
+    })
   }
 }
 

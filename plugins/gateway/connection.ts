@@ -132,13 +132,13 @@ export class Connection implements WriterHost {
   /** For the writer: a peer that does not read ends here and comes back. PROTOCOL.md § Close codes. */
   onOverflow(): void {
     if (this.phase === 'closed') return
-    this.mount.backpressure(this, 'closed')
+    this.mount.listeners.backpressure(this, 'closed')
     this.close(CLOSE.TRY_LATER)
   }
 
   /** For the writer. */
   onDrop(count: number): void {
-    this.mount.backpressure(this, 'dropped', count)
+    this.mount.listeners.backpressure(this, 'dropped', count)
   }
 
   /** Decodes one message and hands it on; a violation closes with its code. */

@@ -14,11 +14,11 @@ import {
 import { addressKey } from './address.js'
 import { Cap } from './cap.js'
 import type { Connection } from './connection.js'
-import { type Backpressure, receivedCode } from './counters.js'
 import type { Gateway } from './gateway.js'
 import { onBeat } from './heartbeat.js'
-import type { DisconnectInfo, Hooks, Identity, RefuseInfo, UpgradeInfo } from './hooks.js'
+import type { DisconnectInfo, Hooks, Identity, UpgradeInfo } from './hooks.js'
 import { checkIdentity } from './identity.js'
+import { Listeners } from './listeners.js'
 import { checkNames } from './option-names.js'
 import type { ResolvedSettings } from './options.js'
 import { Refusal } from './refusal.js'
@@ -62,6 +62,8 @@ export class Mount {
   readonly path: string
   readonly settings: ResolvedSettings
   readonly connections = new Registry()
+  /** The hooks that only listen. */
+  readonly listeners: Listeners
   /** Upgrades whose user is known and whose HELLO has not come, by user. */
   readonly expected = new Cap(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   /** Feature names for WELCOME. PROTOCOL.md § Growth. */
@@ -85,9 +87,6 @@ export class Mount {
   // By frame number; a frame nobody handles is a violation.
   readonly #frames: Array<((connection: Connection, frame: never) => void) | undefined> = []
   #onConnect: ReadonlyArray<Hooks['onConnect']> = []
-  #onDisconnect: ReadonlyArray<Hooks['onDisconnect']> = []
-  #onRefuse: ReadonlyArray<Hooks['onRefuse']> = []
-  #onBackpressure: ReadonlyArray<Hooks['onBackpressure']> = []
 
   constructor(
     gateway: Gateway,
@@ -101,6 +100,7 @@ export class Mount {
     this.app = app
     this.path = path
     this.settings = settings
+    this.listeners = new Listeners(this)
     this.handle('BEAT', onBeat)
   }
 
@@ -132,9 +132,7 @@ export class Mount {
     for (const onMount of this.gateway.hooks.of('onMount', this.path)) await onMount(this)
     checkNames(this.definition.parts, [...this.#taken], `part of live.plugin for ${this.path}`)
     this.#onConnect = this.gateway.hooks.of('onConnect', this.path)
-    this.#onDisconnect = this.gateway.hooks.of('onDisconnect', this.path)
-    this.#onRefuse = this.gateway.hooks.of('onRefuse', this.path)
-    this.#onBackpressure = this.gateway.hooks.of('onBackpressure', this.path)
+    this.listeners.take()
   }
 
   /** Hop 3 begins here: the frame goes to the plugin that handles its kind. */
@@ -207,7 +205,7 @@ export class Mount {
         'ackord: connections are closed, too many of this user',
       ),
     )
-    this.refused({ ip: upgradeInfo.ip, status: 429, code: 'TOO_MANY_CONNECTIONS' })
+    this.listeners.refused({ ip: upgradeInfo.ip, status: 429, code: 'TOO_MANY_CONNECTIONS' })
     connection.close(TOO_MANY)
   }
 
@@ -232,39 +230,6 @@ export class Mount {
     this.gateway.degraded.welcomed(connection)
   }
 
-  /** An upgrade, a plain GET that asked for the verdict, or a session too many was refused: counts it and tells the hooks. */
-  refused(refusal: Omit<RefuseInfo, 'mount'>): void {
-    this.gateway.counters.refused.add(refusal.code)
-    this.tell('onRefuse', this.#onRefuse, { mount: this, ...refusal })
-  }
-
-  /** A connection is too fast or too slow: counts it, `count` times, and tells the hooks once. */
-  backpressure(connection: Connection, what: Backpressure, count = 1): void {
-    this.gateway.counters[what] += count
-    this.tell('onBackpressure', this.#onBackpressure, connection, what, count)
-  }
-
-  /** Calls hooks that only listen: what one throws, or rejects with, is logged. */
-  tell<A extends readonly unknown[]>(
-    name: string,
-    hooks: ReadonlyArray<(...args: A) => unknown>,
-    ...args: A
-  ): void {
-    for (const hook of hooks) {
-      try {
-        const result = hook(...args)
-        // An async function fits where nothing is awaited; what it rejects with must not end the process.
-        if (result instanceof Promise) result.catch((error: unknown) => this.#threw(name, error))
-      } catch (error) {
-        this.#threw(name, error)
-      }
-    }
-  }
-
-  #threw(name: string, error: unknown): void {
-    this.log.error({ err: error, path: this.path }, `ackord: an ${name} hook threw`)
-  }
-
   /**
    * A user has no room for one more connection, whatever its session: each of their sessions may have one on the way that will
    * replace it. Which it is says only HELLO.
@@ -277,26 +242,10 @@ export class Mount {
   /** A connection's life is over; its socket may still be closing. */
   gone(connection: Connection, info: DisconnectInfo): void {
     connection.place.settle()
-    const { closes, left } = this.gateway.counters
-    if (info.isOurs) closes.add(String(info.code))
-    else left.add(receivedCode(info.code))
+    this.listeners.ended(info)
     this.gateway.handshakes.delete(connection)
     this.sessions?.release(connection)
-    if (!this.connections.delete(connection)) return
-    for (const onDisconnect of this.#onDisconnect) void this.#disconnect(onDisconnect, connection, info)
-  }
-
-  // Rejects never. The hooks are not waited for: each begins in its turn.
-  async #disconnect(
-    hook: Hooks['onDisconnect'],
-    connection: Connection,
-    info: DisconnectInfo,
-  ): Promise<void> {
-    try {
-      await hook(connection, info)
-    } catch (error) {
-      this.log.error({ err: error, connection: connection.id }, 'ackord: an onDisconnect hook threw')
-    }
+    if (this.connections.delete(connection)) this.listeners.disconnected(connection, info)
   }
 
   /** A connection's socket is closed. */

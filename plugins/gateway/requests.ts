@@ -49,7 +49,7 @@ export class Requests {
     const waiting = this.#free(seq)
     const { mount } = this.#connection
     if (this.streams >= mount.settings.maxStreams) {
-      mount.backpressure(this.#connection, 'overloaded')
+      mount.listeners.backpressure(this.#connection, 'overloaded')
       return false
     }
     this.streams++
@@ -67,7 +67,7 @@ export class Requests {
   beginUnanswered(): boolean {
     const { mount } = this.#connection
     if (this.inFlight >= OVERLOAD * mount.settings.inFlight) {
-      mount.backpressure(this.#connection, 'overloaded')
+      mount.listeners.backpressure(this.#connection, 'overloaded')
       return false
     }
     this.inFlight++
@@ -122,7 +122,7 @@ export class Requests {
     if (full === this.#socket.isPaused) return
     if (full) {
       this.#socket.pause()
-      mount.backpressure(this.#connection, 'paused')
+      mount.listeners.backpressure(this.#connection, 'paused')
     } else this.#socket.resume()
   }
 

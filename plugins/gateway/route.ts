@@ -99,7 +99,7 @@ export function declareRoute(
     const code = answeredCode(reply)
     // Where the peer is gone there was no answer.
     if (reply.statusCode >= 400 && code !== MAY_UPGRADE.code)
-      mount.refused({ ip: request.ip, status: reply.statusCode, code })
+      mount.listeners.refused({ ip: request.ip, status: reply.statusCode, code })
     const waiting = pending.get(request.raw)
     if (waiting !== undefined) endSoon(waiting.socket)
     done()

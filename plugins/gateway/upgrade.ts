@@ -55,7 +55,7 @@ export class PendingUpgrade {
     endSoon(this.socket)
     if (refusal === CLOSING) this.#mount.gateway.refusedClosing()
     const { status, code } = refusal
-    this.#mount.refused({ ip: undefined, status, code })
+    this.#mount.listeners.refused({ ip: undefined, status, code })
   }
 
   /** The socket is a connection's now. */

@@ -52,6 +52,8 @@ export class PresenceRoom implements Flushable {
   #entering = 0
   #loading: Promise<void> | undefined
   #isLoaded = false
+  // The last read failed: what comes next is another.
+  #isBehind = false
   #isStopped = false
   #scheduled = false
   #writing: Promise<void> | undefined
@@ -149,7 +151,7 @@ export class PresenceRoom implements Flushable {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined
-    if (this.#failures > 0) void this.sync()
+    if (this.#failures > 0 || this.#isBehind) void this.sync()
     else this.flush()
   }
 
@@ -208,8 +210,10 @@ export class PresenceRoom implements Flushable {
   async sync(): Promise<void> {
     try {
       await this.#following.read()
+      this.#isBehind = false
       if (!this.#writes.isDue) this.#failures = 0
     } catch (error) {
+      this.#isBehind = true
       this.#failed(error)
     }
     this.#isLoaded = true

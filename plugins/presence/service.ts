@@ -100,6 +100,10 @@ export class Presences {
       pack: states.packJoined,
       entered: () => presence.entered(connection, connection.user.id, request && this.#early.get(request)),
       cancelled: () => {
+        // A member already: JOINED was answered all the same.
+        const seq = roomsOf(this.#mount).rooms.find(key)?.members.get(connection)?.seq
+        const early = request instanceof Join && request.seq === seq ? this.#early.get(request) : undefined
+        if (early !== undefined) presence.setState(connection, early)
         presence.cancelled()
         this.#linger(key, presence)
       },

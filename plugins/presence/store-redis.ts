@@ -31,9 +31,9 @@ const NO_BOUNDS: Bounds = { members: 0, bytes: 0 }
 export class RedisPresence implements PresenceStore {
   readonly #hub: RedisHub
   readonly #publish: string
-  // Rooms that the index has, under the place.
+  // Rooms that the index has, under the place that was written at last.
   readonly #indexed = new Set<string>()
-  #place = ''
+  #place: Place | undefined
   readonly #random: () => number
 
   constructor(hub: RedisHub, random: () => number) {
@@ -47,6 +47,8 @@ export class RedisPresence implements PresenceStore {
   }
 
   async read(room: string): Promise<Snapshot> {
+    // It is read again where something was lost: that may be the index, too.
+    this.#indexed.delete(room)
     return snapshotOf(fieldsOf(await this.#hub.command('HGETALL', this.#key(room))))
   }
 
@@ -55,29 +57,35 @@ export class RedisPresence implements PresenceStore {
     const [head] = await Promise.all([
       this.#hub.command('HMGET', key, 'epoch', 'version'),
       this.#hub.command('PEXPIRE', key, KEEP_MS),
+      // As long as the room is kept it has to be known who wrote there.
+      this.#place && this.#addToIndex(room, this.#place),
     ])
     const [atEpoch, atVersion] = listOf(head)
     return (atEpoch ?? '') === epoch && Number(atVersion ?? 0) === version
   }
 
   async change(room: string, place: Place, writes: readonly Write[], bounds: Bounds): Promise<Outcome> {
-    const name = placeName(place)
-    if (this.#place !== name) {
-      this.#place = name
+    if (this.#place === undefined || placeName(this.#place) !== placeName(place)) {
+      this.#place = place
       this.#indexed.clear()
     }
     // Before the entry: what is not in the index would be there for ever.
     if (!this.#indexed.has(room)) {
-      const index = this.#index(place.node)
-      await this.#hub.command('SADD', index, `${place.generation} ${room}`)
-      await this.#hub.command('PEXPIRE', index, INDEX_MS)
-      this.#indexed.add(room)
+      await this.#addToIndex(room, place)
+      // Under another place by now it still has to be put there.
+      if (this.#place.generation === place.generation) this.#indexed.add(room)
     }
     return this.#change(room, place, 0, writes, bounds)
   }
 
+  async #addToIndex(room: string, { node, generation }: Place): Promise<void> {
+    const index = this.#index(node)
+    await this.#hub.command('SADD', index, `${generation} ${room}`)
+    await this.#hub.command('PEXPIRE', index, INDEX_MS)
+  }
+
   leave(room: string, { node, generation }: Place): void {
-    if (!this.#indexed.delete(room)) return
+    this.#indexed.delete(room)
     // What stays in the index costs a look at an empty room.
     this.#hub.command('SREM', this.#index(node), `${generation} ${room}`).catch(() => undefined)
   }

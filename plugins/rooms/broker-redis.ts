@@ -198,9 +198,7 @@ export class RedisBroker implements Broker {
       const failure = this.#failure(error, room)
       // Volatile ones may be lost, and may not come twice: those of a command whose outcome is unknown are not handed on.
       if (!isSent) {
-        const publications = batch
-          .filter(isVolatile)
-          .map((outgoing) => publicationOf(outgoing, undefined))
+        const publications = batch.filter(isVolatile).map((outgoing) => publicationOf(outgoing, undefined))
         this.#feeds.get(room)?.deliver(publications)
       }
       return batch.map((outgoing) => (isVolatile(outgoing) ? undefined : failure))

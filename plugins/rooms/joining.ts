@@ -172,7 +172,9 @@ export class Joining {
 
   #refusalFor(connection: Connection, error: unknown): CallError {
     if (error instanceof CallError) return error
-    if (error instanceof BrokerError && error.retry) return refuseCall('UNAVAILABLE')
+    // Closed: another node has the room.
+    if (error instanceof BrokerError && (error.retry || error.code === 'CLOSED'))
+      return refuseCall('UNAVAILABLE')
     logFailure(this.#mount, connection, error)
     return refuseCall('FORBIDDEN')
   }

@@ -6,7 +6,7 @@ import { MemoryPresence } from '../../plugins/presence/store-memory.js'
 import { RedisPresence } from '../../plugins/presence/store-redis.js'
 import { redisOf } from '../../plugins/redis/index.js'
 import { told } from '../conformance/presence.js'
-import { describeWithRedis, startRedis } from '../support/redis.js'
+import { describeWithRedis, openHub, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { Seen, startNode } from './support.js'
 
@@ -156,5 +156,50 @@ describeWithRedis('a node that lives and was given up by others', () => {
       state: { status: 'here' },
       connections: 1,
     })
+  })
+})
+
+describeWithRedis('a room that was on its way into the index when its node took another place', () => {
+  it('goes into the index under that one, too: its node may die there', async () => {
+    const redis = await startRedis()
+    const client = await redis.connect()
+    const store = new RedisPresence(await openHub(client), Math.random)
+    const write = (room: string, generation: number, user: string) =>
+      store.change(room, { node: 'me', generation }, [{ user, connections: 1 }], BOUNDS)
+    await Promise.all([write('/live one', 1, 'ann'), write('/live two', 2, 'bob')])
+    await write('/live one', 2, 'ann')
+    await store.sweep('me', () => true)
+    expect([told(await store.read('/live one')), told(await store.read('/live two'))]).toEqual([[], []])
+  })
+})
+
+describeWithRedis('a room that is not in the index of its node any more', () => {
+  const lost = async () => {
+    const redis = await startRedis()
+    const client = await redis.connect()
+    const store = new RedisPresence(await openHub(client), Math.random)
+    const write = (user: string) =>
+      store.change(ROOM, { node: 'me', generation: 1 }, [{ user, connections: 1 }], BOUNDS)
+    await write('ann')
+    return { client, store, write }
+  }
+
+  it('is put there again by the next look at the room, as by Redis on another master or after a day', async () => {
+    const { client, store } = await lost()
+    await client.del('ackord:{presence.me}:rooms')
+    const { epoch, version } = await store.read(ROOM)
+    expect(await store.isCurrent(ROOM, epoch, version)).toBe(true)
+    expect(await client.pttl('ackord:{presence.me}:rooms')).toBeGreaterThan(80_000_000)
+    await store.sweep('me', () => true)
+    expect(told(await store.read(ROOM))).toEqual([])
+  })
+
+  it('is put there again with what was read to be missing', async () => {
+    const { client, store, write } = await lost()
+    await client.flushall()
+    expect(told(await store.read(ROOM))).toEqual([])
+    await write('ann')
+    await store.sweep('me', () => true)
+    expect(told(await store.read(ROOM))).toEqual([])
   })
 })

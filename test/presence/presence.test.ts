@@ -80,6 +80,15 @@ describe.each(Object.entries(OPTIONS))('presence in %s', (_name, optionsOf) => {
     await seen.becomes({ alice: [null, 1], bob: [{ status: 'two' }, 1] })
   })
 
+  it('takes a state that stands behind the JOIN of one who is in the room', async () => {
+    const { enter } = await startNode()
+    const client = await enter('ann')
+    const ann = await Seen.join(client, 'a', 1)
+    client.send([6, 2, 'desk', { id: 'a' }])
+    client.send([8, 2, { status: 'again' }])
+    await ann.becomes({ ann: [{ status: 'again' }, 1] })
+  })
+
   it('keeps what the schema does not declare off the wire', async () => {
     const { enter } = await startNode()
     const alice = await enter('alice')

@@ -57,9 +57,7 @@ describeWithRedis('the broker of several nodes', () => {
     await control.config('RESETSTAT')
     const sessions = range(1, 500).map(String)
     const from = { last: 10 }
-    const all = await Promise.all(
-      sessions.map((session) => broker.read('room', ROOMY, { ...from, session })),
-    )
+    const all = await Promise.all(sessions.map((session) => broker.read('room', ROOMY, { ...from, session })))
     // Two for those who may see all, and one for each of those who may not.
     expect(await control.info('commandstats')).toMatch(/cmdstat_evalsha:calls=13,/)
     for (const index of [0, 6, 14, 499]) {

@@ -3,6 +3,7 @@ import { BrokerError, type Outgoing } from '../../plugins/rooms/broker.js'
 import {
   type Outcome,
   PENDING_BYTES,
+  PENDING_BYTES_IN_ALL,
   PENDING_PUBLICATIONS,
   Publisher,
 } from '../../plugins/rooms/redis-publisher.js'
@@ -112,6 +113,23 @@ describe('what a node publishes in a room', () => {
       await turn()
     }
     await Promise.all([...waiting, other, next])
+  })
+
+  it('is no more in all rooms than the bound, what is under way included', async () => {
+    const { publish, batches } = start()
+    const payload = 'x'.repeat(PENDING_BYTES - 2)
+    const rooms = range(1, PENDING_BYTES_IN_ALL / PENDING_BYTES)
+    const all = rooms.map((n) => publish(`room ${n}`, recoverable(payload)))
+    await turn()
+    expect(batches).toHaveLength(rooms.length)
+    await expect(publish('another', recoverable(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    batches[0]?.answer()
+    await all[0]
+    await turn()
+    const next = publish('another', recoverable(1))
+    await turn()
+    for (const batch of batches) batch.answer()
+    await Promise.all([...all, next])
   })
 
   it('is CLOSED after the end, what waited too; what was under way is still answered', async () => {

@@ -154,7 +154,12 @@ it('a connection that leads to a server which is no primary any more is given up
       on: () => undefined,
     }
   }
-  const hub = { prefix: 'p', isCluster: true, masterOf: () => 'a primary', openTo: open } as unknown as RedisHub
+  const hub = {
+    prefix: 'p',
+    isCluster: true,
+    masterOf: () => 'a primary',
+    openTo: open,
+  } as unknown as RedisHub
   const script: Script = { source: '', digest: '', run: (send) => send('evalsha', []) }
   const scripts = new ReplicatedScripts(hub, serverClock, 1)
   await expect(scripts.run(script, ['key'], [])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
