@@ -1,4 +1,4 @@
-/** What other nodes ask of this one: to read what was revoked, to end an older connection, to say which connections it does not have. */
+/** What other nodes ask of this one: to read what was revoked, to end an older connection, to tell it no more, to say which connections it does not have. */
 import type { Cluster } from '../cluster/index.js'
 import type { Authority } from './authority.js'
 
@@ -14,6 +14,10 @@ export function answerOthers(cluster: Cluster, authorityAt: (path: unknown) => A
     const [path, order, age] = listOf(body)
     if (!isNumber(order) || !isNumber(age)) return undefined
     return authorityAt(path)?.sessions?.onFence(order, age)
+  })
+  cluster.handle('auth.moved', (body) => {
+    const [path, order] = listOf(body)
+    if (isNumber(order)) authorityAt(path)?.sessions?.onMoved(order)
   })
   cluster.handle('auth.missing', (body) => {
     const [path, asked] = listOf(body)

@@ -33,6 +33,8 @@ interface Held {
   readonly began: number
   /** Had the place before, on another node. */
   previous: { readonly node: string; readonly order: number } | undefined
+  /** The same, until it is told that this one is open. */
+  moved: Held['previous']
 }
 
 /** The sessions of one namespace, as this node holds them: one entry for each of its connections that said HELLO. */
@@ -65,7 +67,7 @@ export class Sessions implements SessionPlaces {
   async claim(connection: Connection): Promise<Claim> {
     const { clock, settings } = this.#mount
     const age = Math.min(Math.max(0, clock.wall() - connection.since), KEEP_MS)
-    const held: Held = { connection, began: clock.now() - age, previous: undefined }
+    const held: Held = { connection, began: clock.now() - age, previous: undefined, moved: undefined }
     this.#held.set(connection.order, held)
     this.#schedule()
     const claim = await this.#claim(held, settings.maxConnectionsPerUser)
@@ -76,6 +78,14 @@ export class Sessions implements SessionPlaces {
   async replace({ order }: Connection): Promise<void> {
     const held = this.#held.get(order)
     if (held !== undefined) await this.#fence(held)
+  }
+
+  opened({ order }: Connection): void {
+    const held = this.#held.get(order)
+    if (held?.moved === undefined) return
+    const { node, order: older } = held.moved
+    held.moved = undefined
+    this.#cluster.tell('auth.moved', [this.#mount.path, older], node)
   }
 
   release({ order }: Connection): void {
@@ -104,6 +114,12 @@ export class Sessions implements SessionPlaces {
     }
     fenced(held.connection)
     return 'gone'
+  }
+
+  /** The client of a connection that was told to go has opened its next one. */
+  onMoved(order: number): void {
+    const connection = this.#held.get(order)?.connection
+    if (connection?.isMoving) connection.isReplaced = true
   }
 
   /** Which of these connections are not on this node. */
@@ -255,8 +271,8 @@ export class Sessions implements SessionPlaces {
   }
 }
 
-// One that was told to go leaves by itself when nothing of it is in flight, and its node ends it in time.
+// One that was told to go leaves by itself when nothing of it is in flight, and its node ends it in time. Until the next one is open
+// its client hears nothing else: see `onMoved`.
 function fenced(connection: Connection): void {
-  if (connection.isMoving) connection.isReplaced = true
-  else connection.close(CLOSE.FENCED)
+  if (!connection.isMoving) connection.close(CLOSE.FENCED)
 }

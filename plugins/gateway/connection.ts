@@ -65,7 +65,7 @@ export class Connection implements WriterHost {
   renewAt = Number.POSITIVE_INFINITY
   /** GOAWAY was sent: its client opens its next connection on another node, and leaves this one by itself. PROTOCOL.md § Moving. */
   isMoving = false
-  /** Its session's next connection has arrived there: what is for the user goes to that one. */
+  /** Its session's next connection is open there: what is for the user goes to that one. */
   isReplaced = false
   /** Dropped once it is open. */
   opening: Opening | undefined = new Opening(this)

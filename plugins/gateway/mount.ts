@@ -228,6 +228,7 @@ export class Mount {
       Math.floor(this.clock.wall()),
     ])
     this.gateway.degraded.welcomed(connection)
+    this.sessions?.opened(connection)
   }
 
   /**

@@ -10,6 +10,8 @@ export interface SessionPlaces {
   claim(connection: Connection): Promise<Claim>
   /** The connection is in: resolves when the one that had the place on another node has ended, or after 1,000 ms. Rejects never. */
   replace(connection: Connection): Promise<void>
+  /** The connection has its WELCOME. */
+  opened(connection: Connection): void
   /** The connection has ended, in or not. Safe to repeat. */
   release(connection: Connection): void
 }

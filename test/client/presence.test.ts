@@ -210,18 +210,41 @@ describe('what this client shows', () => {
     expect(made.client.connection.state).toBe('open')
   })
 
+  it.each([
+    ['of 4,097 bytes', 'x'.repeat(4095), 'x'.repeat(4094)],
+    ['of 4,098 bytes in 1,367 characters', `${'…'.repeat(1365)}x`, '…'.repeat(1364)],
+  ])(
+    '%s, for which every server closes for good, is told to onError and changes nothing',
+    async (_what, large, fits) => {
+      const made = harness()
+      const socket = await made.open()
+      const room = general(made)
+      void room.join()
+      socket.receive(joined(1))
+      room.presence.set(fits)
+      room.presence.set(large)
+      await settled()
+      expect(made.errors).toMatchObject([{ code: 'TOO_LARGE' }])
+      expect(socket.of(8)).toEqual([[8, 1, fits]])
+      socket.end(1006)
+      await back(made)
+      expect(made.socket.of(8)).toEqual([[8, 1, fits]])
+    },
+  )
+
   it('for which the first flight has no room follows JOINED', async () => {
     const made = harness()
     const room = general(made)
-    room.presence.set('x'.repeat(65_500))
+    for (let n = 1; n < 15; n++) void made.client.rooms.channel({ channelId: `${n}` }).join()
+    room.presence.set('here')
     void room.join()
     await settled()
     made.socket.open()
-    expect(made.socket.frames.map((frame) => frame[0])).toEqual([1, 6])
-    made.socket.receive(welcome({ bytes: 70_000 }))
+    expect(made.socket.frames.map((frame) => frame[0])).toEqual([1, ...Array(15).fill(6)])
+    made.socket.receive(welcome({ inFlight: 64 }))
     expect(made.socket.of(8)).toEqual([])
-    made.socket.receive(joined(1))
-    expect(made.socket.of(8).length).toBe(1)
+    made.socket.receive(joined(15))
+    expect(made.socket.of(8)).toEqual([[8, 15, 'here']])
     expect(made.errors).toEqual([])
   })
 

@@ -106,7 +106,7 @@ export async function startForeign() {
         offer: (_input, { connection }) => connection.ask('offer', { text: 'tea' }, { timeout: 5000 }),
         end: async ({ how, room: id }, { connection, rooms }) => {
           if (how === 'app') setImmediate(() => void app.close())
-          else if (how === 'evict' && id !== undefined) rooms.hall({ id }).evict(connection)
+          else if (how === 'evict' && id !== undefined) await rooms.hall({ id }).evict(connection)
           else if (how === 'revoke') await app.ackord(live).revoke({ session: connection.session })
           else if (how === 'reauthenticate') connection.disconnect('reauthenticate')
           else connection.disconnect('kicked')

@@ -18,10 +18,27 @@ describe('the line of newcomers', () => {
       clock.advance(ms)
       entered.push(name)
     }
-    return { line, entered, join, joinAll: (count: number, ms: number) => each(count, (i) => join(i, ms)) }
+    return {
+      clock,
+      line,
+      entered,
+      join,
+      joinAll: (count: number, ms: number) => each(count, (i) => join(i, ms)),
+      /** Rounds of their own. */
+      async joinApart(count: number, ms: number): Promise<void> {
+        for (let i = 0; i < count; i++) {
+          await join(i, ms)
+          await rest()
+        }
+      },
+    }
   }
   const each = (count: number, work: (i: number) => Promise<void>) =>
     Promise.all(Array.from({ length: count }, (_, i) => work(i)))
+  /** Until the round is over, and it is known what one takes. */
+  async function rest(): Promise<void> {
+    for (let i = 0; i < 20; i++) await turned()
+  }
   const tick = () => new Promise<void>((resolve) => process.nextTick(resolve))
 
   it('is none where there is time: who comes is let in within the turn of the event loop', async () => {
@@ -65,16 +82,44 @@ describe('the line of newcomers', () => {
   })
 
   it('is long where who joins would wait for longer than maxLag, and no longer once it has moved', async () => {
-    const { line, joinAll } = open(300)
-    await joinAll(1, 10)
-    // Until the round is over, and it is known what one takes.
-    for (let i = 0; i < 20; i++) await turned()
+    const { line, joinAll, joinApart } = open(300)
+    await joinApart(10, 10)
     expect([line.wait, line.isLong]).toEqual([0, false])
     const all = joinAll(200, 10)
     expect(line.wait).toBeGreaterThan(300)
     expect(line.isLong).toBe(true)
     await all
     expect([line.wait, line.isLong]).toEqual([0, false])
+  })
+
+  it('is never long for a few, however slow the machine is: they are let in', async () => {
+    const { line, entered, joinAll, joinApart } = open(300)
+    await joinApart(10, 1000)
+    const few = joinAll(16, 1000)
+    expect(line.wait).toBeGreaterThan(300)
+    expect([line.length, line.isLong]).toEqual([15, false])
+    const more = joinAll(2, 1000)
+    expect(line.isLong).toBe(true)
+    await Promise.all([few, more])
+    expect(entered.length).toBe(28)
+  })
+
+  it('takes one cold start, and one stop of the machine while somebody waits, for no measure', async () => {
+    const { line, clock, joinAll, joinApart } = open(300)
+    await joinApart(1, 500)
+    expect(line.isLong).toBe(false)
+    const first = joinAll(100, 1)
+    expect(line.isLong).toBe(false)
+    await first
+    await rest()
+    const second = joinAll(20, 1)
+    await turned()
+    clock.advance(60_000)
+    await second
+    await rest()
+    const third = joinAll(50, 1)
+    expect([line.length, line.isLong]).toEqual([49, false])
+    await third
   })
 
   it('is long where as many stand in it as may, whatever they take', async () => {

@@ -8,7 +8,18 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { defineContract, room, Type } from '../../contract/index.js'
-import { AckordError, ackord, namespace } from '../../plugins/index.js'
+import {
+  AckordError,
+  ackord,
+  authPlugin,
+  callsPlugin,
+  clusterPlugin,
+  gatewayPlugin,
+  namespace,
+  namespacePlugin,
+  redisPlugin,
+  roomsPlugin,
+} from '../../plugins/index.js'
 import { connectBytes, type RawSocket, upgradeRequest } from '../support/raw-bytes.js'
 import { abortAll, refused } from '../support/raw-client.js'
 import {
@@ -115,17 +126,15 @@ describe('namespaces', () => {
     await expect(async () => app.register(plugin as never)).rejects.toEqual(missing)
   })
 
-  it('with presence say at the start that it is not served', async () => {
-    const { app, warnings } = makeApp()
-    await app.register(ackord)
+  it('with presence do not start without the plugin that serves it', async () => {
+    const { app } = makeApp()
+    const parts = [gatewayPlugin, redisPlugin, clusterPlugin, authPlugin, callsPlugin, roomsPlugin]
+    for (const part of [...parts, namespacePlugin]) await app.register(part)
     const empty = room({ params: Type.Object({}), events: {}, presence: Type.Object({}) })
     const contract = defineContract({ name: 'here', version: '1.0.0', rooms: { here: empty } })
     const live = namespace(contract, { path: '/live', authenticate: 'none' })
     await app.register(live.plugin({ rooms: { here: { join: () => true } } }))
-    await app.ready()
-    expect(warnings()).toMatchObject([
-      { level: 40, msg: expect.stringContaining('presence'), rooms: ['here'] },
-    ])
+    await expect(app.ready()).rejects.toMatchObject({ code: 'ACKORD_PLUGIN_MISSING' })
   })
 
   it('need ackord, and are found only where they are mounted', async () => {

@@ -32,7 +32,13 @@ export interface Measured {
 /** What the server says. */
 export type Report =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'held'; readonly held: Held; readonly refused: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'held'
+      readonly held: Held
+      /** Of the app's clock. */
+      readonly timers: number
+      readonly refused: Readonly<Record<string, number>>
+    }
   | Measured
 
 /** Milliseconds the server may take to start or to answer. */

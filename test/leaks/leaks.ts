@@ -31,7 +31,9 @@ export interface Leaks {
 
 /** Refuses and drops `count` each. */
 export async function measureLeaks(count: number, progress: (line: string) => void): Promise<Leaks> {
-  const child = await startChild({ maxConnectionsPerAddress: 10_000, maxUnauthenticated: 10_000 })
+  // Nobody is turned away because the machine has other work.
+  const limits = { maxConnectionsPerAddress: 10_000, maxUnauthenticated: 10_000, maxLag: 60_000 }
+  const child = await startChild(limits)
   try {
     const started = performance.now()
     const problems: string[] = []
@@ -166,8 +168,9 @@ async function dropBatch(child: Child, count: number, problems: string[]): Promi
 async function settle(child: Child, problems: string[]): Promise<void> {
   const end = performance.now() + PATIENCE
   for (;;) {
-    const { held } = await child.look()
-    const left = Object.entries(held).filter(([, n]) => n > 0)
+    const { held, timers } = await child.look()
+    // A timer that looks after deadlines rings once more behind the last of them.
+    const left = Object.entries({ ...held, timers }).filter(([, n]) => n > 0)
     if (left.length === 0) return
     if (performance.now() > end) {
       problems.push(`left: ${left.map(([name, n]) => `${n} ${name}`).join(', ')}`)

@@ -123,7 +123,12 @@ process.on('message', (order: Order) => {
   }
   if (order === 'crowd-address' || order === 'crowd-node' || order === 'no-crowd') setCrowd(order)
   if (order === 'look')
-    say({ kind: 'held', held: held(), refused: { ...gateway.counters.refused.read(), unrefused } })
+    say({
+      kind: 'held',
+      held: held(),
+      timers: timers.size,
+      refused: { ...gateway.counters.refused.read(), unrefused },
+    })
   if (order === 'close') void app.close().then(() => process.disconnect())
 })
 say({ kind: 'listening', port: (app.server.address() as AddressInfo).port })

@@ -62,7 +62,7 @@ function figures(): Figures {
     most: Math.max(0, ...held),
     dropped,
     closed,
-    members: ticks.members().length,
+    members: ticks.connections().length,
     behind,
   }
 }
