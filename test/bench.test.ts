@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { hasRedis } from './support/redis.js'
 
 const bench = fileURLToPath(new URL('./bench/bench.mjs', import.meta.url))
 const lyingPeer = fileURLToPath(new URL('./bench/fixtures/lying-peer.mjs', import.meta.url))
@@ -22,7 +23,7 @@ const row = (scenario: string, peer: string) => ({
   scenario,
   peer,
   cpu: spread,
-  samples: [number],
+  rounds: { server: [number], cpu: [number], rate: [number], p99: [number] },
   ratio: spread,
   rate: spread,
   p50: spread,
@@ -75,6 +76,37 @@ describe('the bench', { timeout: 120_000 }, () => {
     expectChecked(last, code)
   })
 
+  it.runIf(hasRedis)(
+    'measures two nodes and Redis: what one publishes every receiver at the other gets',
+    async () => {
+      const { code, last, progress } = await run(
+        'redis',
+        '--against',
+        'ackord-recoverable',
+        '--connections',
+        '2',
+      )
+      const { rows, ok, targets } = last as Relayed
+      expect(code, progress).toBe(ok ? 0 : 1)
+      expect(rows.map(({ scenario, peer }) => `${scenario}, ${peer}`)).toEqual(
+        ['32 in flight', '1,000/s', 'single', 'burst of 16'].flatMap((scenario) =>
+          ['redis-adapter', 'ackord-recoverable', 'ackord'].map((peer) => `${scenario}, ${peer}`),
+        ),
+      )
+      for (const { messages, checked, parts } of rows) {
+        expect(messages).toBeGreaterThan(0)
+        expect(checked).toBe(2 * messages)
+        expect(parts).toEqual({ a: spread, b: spread, redis: spread })
+      }
+      expect(targets.map(({ goal, atLeast = false, against }) => [goal, atLeast, against])).toEqual([
+        [0.25, false, 'redis-adapter'],
+        [4, true, 'redis-adapter'],
+        [0.75, false, 'redis-adapter'],
+        [10, false, 'ms'],
+      ])
+    },
+  )
+
   it('ends with the answer that is wrong', async () => {
     const { code, last } = await run('rpc', '--against', lyingPeer, '--connections', '3')
     expect(code).toBe(1)
@@ -108,6 +140,12 @@ describe('the bench', { timeout: 120_000 }, () => {
     expect(progress).toContain('--rounds is 1 to 1000, not 0')
   })
 })
+
+interface Relayed {
+  readonly ok: boolean
+  readonly rows: Array<{ scenario: string; peer: string; messages: number; checked: number; parts: unknown }>
+  readonly targets: Array<{ goal: number; atLeast?: boolean; against: string }>
+}
 
 /** All messages were checked, and the exit code says what the result says. */
 function expectChecked(last: unknown, code: number | null): void {

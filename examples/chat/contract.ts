@@ -63,6 +63,7 @@ export default defineContract({
         topic: event({ payload: Topic, delivery: 'latest', key: 'channelId' }),
         typing: event({ payload: Type.Object({ user: Type.String() }), delivery: 'volatile' }),
       },
+      presence: Type.Object({ away: Type.Boolean({ description: 'Nobody looks at the page.' }) }),
       history: { messages: 500, seconds: 3600 },
     }),
   },

@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util'
 import { report } from './harness/report.mjs'
 import { runSuite } from './harness/suite.mjs'
 import fanout from './suites/fanout.mjs'
+import redis from './suites/redis.mjs'
 import rpc from './suites/rpc.mjs'
 
-const SUITES = { rpc, fanout }
+const SUITES = { rpc, fanout, redis }
 const USAGE = `npm run bench -- ${Object.keys(SUITES).join('|')} [options]
   --rounds N        how often each peer has its turn (6)
   --against a,b     which peers beside the baseline and ackord: names of test/bench/peers/, or paths

@@ -49,9 +49,17 @@ for (const [what, payload] of Object.entries(samples)) {
   console.log(what.padEnd(26) + sizes.map((size) => size.toLocaleString('en-US').padStart(8)).join(' '))
 }
 
-const client = `export { createClient } from '${source('client/index.ts')}'`
-const msgpack = `export { msgpack } from '${source('client/msgpack.ts')}'`
+const from = (file: string, ...names: string[]): string =>
+  `export { ${names} } from '${source(`client/${file}`)}'\n`
 const show = async (what: string, code: string): Promise<void> =>
-  console.log(`${what}: ${(await bundled(code)).toLocaleString('en-US')} bytes`)
-await show('\nclient, minified and gzipped', client)
-await show('with msgpack', `${client}\n${msgpack}`)
+  console.log(`${what.padEnd(26)}${(await bundled(code)).toLocaleString('en-US').padStart(8)}`)
+// What a generated client imports depends on its contract.
+console.log('\nclient of a contract with, minified and gzipped')
+await show('calls and events', from('index.ts', 'createClient'))
+await show('+ streams', from('index.ts', 'createClient', 'stream'))
+await show('+ rooms', from('index.ts', 'createClient', 'membership'))
+await show('+ rooms and presence', from('index.ts', 'createClient', 'membership', 'presence'))
+await show('+ rooms and an inbox', from('index.ts', 'createClient', 'membership', 'inbox'))
+const all = from('index.ts', 'createClient', 'membership', 'presence', 'inbox', 'stream')
+await show('all of it', all)
+await show('all of it, and bytes', all + from('msgpack.ts', 'msgpack'))

@@ -1,7 +1,8 @@
 import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describeWithRedis } from '../support/redis.js'
 import { findChromium, launch } from './support/chromium.js'
-import { buildExample, type Example, startExample } from './support/example.js'
+import { buildExample, type Example, startExample, startExampleCluster } from './support/example.js'
 import { type Person, signIn } from './support/person.js'
 
 const executable = findChromium()
@@ -10,15 +11,16 @@ const SOON = { timeout: 10_000 }
 /** Milliseconds for a reconnect by itself, backoff included. */
 const LATER = { timeout: 30_000 }
 
+beforeAll(buildExample, 120_000)
+
 describe.skipIf(executable === undefined)('the chat example in a browser', { timeout: 120_000 }, () => {
   let browser: Browser
   let server: Example
   let people: Person[] = []
 
   beforeAll(async () => {
-    await buildExample()
     browser = await launch(executable ?? '')
-  }, 120_000)
+  })
   afterEach(async () => {
     await Promise.all(people.map(({ page }) => page.context().close()))
     people = []
@@ -176,4 +178,59 @@ describe.skipIf(executable === undefined)('the chat example in a browser', { tim
     await pill.waitFor({ state: 'detached' })
     expect([ada.problems, grace.problems]).toEqual([[], []])
   })
+})
+
+describeWithRedis('the chat example on two nodes', { timeout: 120_000 }, () => {
+  async function start() {
+    const cluster = await startExampleCluster()
+    onTestFinished(async () => {
+      await cluster.stop()
+    })
+    const [one, other] = cluster.urls
+    if (!one || !other) throw new Error(`no two addresses\n${cluster.output()}`)
+    return { ...cluster, one, other }
+  }
+
+  it.skipIf(executable === undefined)(
+    'shows who is here and what they say, whichever node they are on',
+    async () => {
+      const { one, other } = await start()
+      const browser = await launch(executable ?? '')
+      onTestFinished(() => browser.close())
+      const ada = await signIn(browser, one, 'Ada')
+      await ada.say('Anybody?')
+      const grace = await signIn(browser, other, 'Grace')
+      await expect.poll(() => ada.people(), SOON).toEqual(['Ada, you', 'Grace'])
+      await expect.poll(() => grace.people(), SOON).toEqual(['Grace, you', 'Ada'])
+
+      await expect.poll(() => grace.said(), SOON).toEqual(['Anybody?'])
+      await grace.box.pressSequentially('Hel')
+      await ada.page.getByText('Grace is typing').waitFor()
+      await grace.say('Hello Ada')
+      for (const person of [ada, grace])
+        await expect.poll(() => person.said(), SOON).toEqual(['Anybody?', 'Hello Ada'])
+
+      await grace.hide(true)
+      await expect.poll(() => ada.people(), SOON).toEqual(['Ada, you', 'Grace, away'])
+      await grace.hide(false)
+      await expect.poll(() => ada.people(), SOON).toEqual(['Ada, you', 'Grace'])
+      await grace.page.context().close()
+      await expect.poll(() => ada.people(), SOON).toEqual(['Ada, you'])
+      expect([ada.problems, grace.problems]).toEqual([[], []])
+    },
+  )
+
+  it('ends all of it on SIGTERM: both nodes, and the Redis it started', async () => {
+    const { one, other, stop, output } = await start()
+    for (const url of [one, other]) expect((await fetch(url)).status).toBe(200)
+    expect(await stop()).toBe(0)
+    for (const url of [one, other]) await expect(fetch(url)).rejects.toThrow()
+    expect(output()).not.toMatch(/ended/)
+  })
+})
+
+it('the chat example on two nodes says what to install where there is no Redis', async () => {
+  const { urls, output, stop } = await startExampleCluster({ PATH: '', REDIS_URL: '' })
+  expect({ code: await stop(), urls }).toEqual({ code: 1, urls: [] })
+  expect(output()).toMatch(/apt install redis-server[\s\S]*REDIS_URL=redis/)
 })

@@ -53,6 +53,7 @@ export function Chat({ onLeave }: { readonly onLeave: () => void }) {
           key={id}
           channelId={id}
           seen={visible && id === active}
+          away={!visible}
           dispatch={dispatch}
           onProblem={show}
         />

@@ -3,9 +3,11 @@ import {
   type Call,
   type Client,
   type ClientOptions,
-  type Room,
+  type RoomWithPresence,
   type VolatileCall,
   createClient,
+  membership,
+  presence,
 } from 'ackord/client'
 
 export type ChannelId = 'general' | 'random' | 'support'
@@ -74,6 +76,11 @@ export interface ChannelEvents {
   readonly typing: { readonly payload: ChannelTypingPayload }
 }
 
+export interface ChannelPresence {
+  /** Nobody looks at the page. */
+  away: boolean
+}
+
 export interface ChatCalls {
   readonly message: {
     /** Says something. Queued while offline; never said twice. */
@@ -92,14 +99,14 @@ export interface ChatCalls {
 export type ChatEvents = Record<never, never>
 
 export interface ChatRooms {
-  readonly channel: (params: ChannelParams) => Room<ChannelEvents>
+  readonly channel: (params: ChannelParams) => RoomWithPresence<ChannelEvents, ChannelPresence>
 }
 
 export type Chat = Client<ChatCalls, ChatEvents, ChatRooms>
 
 const descriptor = {
   version: '1.0.0',
-  hash: 'ced1c7dc50be9dd0',
+  hash: '14cc25f68ecd0537',
   calls: {
     'message.send': { delivery: 'once' },
     'message.list': { delivery: 'repeat' },
@@ -107,7 +114,7 @@ const descriptor = {
     typing: { delivery: 'volatile' },
   },
   rooms: {
-    channel: { params: ['channelId'] },
+    channel: { membership, params: ['channelId'], presence },
   },
 } as const
 

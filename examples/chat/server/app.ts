@@ -4,9 +4,10 @@ import fastifyStatic from '@fastify/static'
 import ackord, { type Clock } from 'ackord'
 import { type Static, Type } from 'ackord/contract'
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
 import { live } from './live.js'
 import { messageCalls } from './messages.js'
-import { memoryStore } from './store.js'
+import { memoryStore, redisStore } from './store.js'
 
 /** What start.ts decides. */
 export interface AppOptions {
@@ -17,6 +18,8 @@ export interface AppOptions {
   readonly logLevel: string
   /** The address of the proxy in front, whose word on addresses and protocol counts. Default: there is none. */
   readonly trustProxy?: string
+  /** What all nodes share; the caller's to end, behind `app.close()`. Default: there is one node. */
+  readonly redis?: Redis
   /** For tests: time. */
   readonly clock?: Clock
 }
@@ -25,13 +28,13 @@ const SignIn = Type.Object({ name: Type.String({ minLength: 1, maxLength: 32, pa
 
 /** Builds the app; it does not listen yet. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { secret, page, logLevel, trustProxy = false, clock } = options
+  const { secret, page, logLevel, trustProxy = false, redis, clock } = options
   const app = Fastify({ logger: { level: logLevel }, trustProxy })
   await app.register(jwt, { secret })
-  await app.register(ackord, clock ? { clock } : {})
+  await app.register(ackord, { ...(redis && { redis }), ...(clock && { clock }) })
   await app.register(
     live.plugin({
-      calls: messageCalls(memoryStore()),
+      calls: messageCalls(redis ? redisStore(redis) : memoryStore()),
       rooms: { channel: { join: () => true } },
     }),
   )

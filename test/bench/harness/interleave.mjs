@@ -4,20 +4,20 @@
  */
 import { cpus } from 'node:os'
 import { Child } from './child.mjs'
+import { LOAD_CORE } from './site.mjs'
 import { spread } from './statistics.mjs'
 
-/** @import { LoadResult } from '../load/load.mjs' */
+/** @import { LoadOptions, LoadResult } from '../load/load.mjs' */
+/** @import { SuiteName } from './peer.mjs' */
+/** @import { Site } from './site.mjs' */
 /** @import { Spread } from './statistics.mjs' */
 
 /** Above this share of its core, the load generator itself may be what was measured. */
 export const GENERATOR_LIMIT = 0.8
 
-const LOAD_CORE = 0
-const SERVER_CORE = 1
-
 /**
- * What is measured of each peer: so many messages kept in flight.
- * @typedef {{ name: string, inFlight: number }} Scenario
+ * What is measured of each peer.
+ * @typedef {{ name: string } & Omit<LoadOptions, 'ms'>} Scenario
  */
 
 /**
@@ -25,8 +25,9 @@ const SERVER_CORE = 1
  * @typedef {object} Row
  * @property {string} scenario
  * @property {string} peer
- * @property {Spread} cpu the server's CPU time per message, µs
- * @property {number[]} samples the same, one a round
+ * @property {Spread} cpu CPU time of all on the server's side per message, µs
+ * @property {Record<string, Spread>} [parts] the same of each part, where there are several
+ * @property {Record<string, number[]>} rounds what goals are held against, one a round: `cpu`, `rate`, `p99` in ms, and each part's CPU time
  * @property {Spread} ratio of `cpu` to the baseline's in the same round
  * @property {Spread} rate messages/s
  * @property {Spread} p50 µs
@@ -39,7 +40,8 @@ const SERVER_CORE = 1
 
 /**
  * @typedef {object} Plan
- * @property {'rpc' | 'fanout'} suite
+ * @property {SuiteName} suite
+ * @property {(file: string, suite: SuiteName) => Site} site what a peer is served by
  * @property {Array<{ name: string, file: string }>} peers the first is the baseline
  * @property {Scenario[]} scenarios
  * @property {number} rounds
@@ -47,14 +49,14 @@ const SERVER_CORE = 1
  * @property {number} seconds how long each measurement takes
  */
 
-/** @typedef {LoadResult & { cpu: number, others: number }} Sample */
+/** @typedef {LoadResult & { cpu: number, parts: Record<string, number>, others: number }} Sample */
 
 /**
- * A peer in a run: its server's process, and a sample per scenario and round.
+ * A peer in a run: what serves it, and a sample per scenario and round.
  * @typedef {object} Station
  * @property {string} name
  * @property {string} file
- * @property {Child} server
+ * @property {Site} site
  * @property {object} address
  * @property {Sample[][]} samples
  */
@@ -70,14 +72,12 @@ export async function interleave(plan, progress) {
   const load = new Child('load generator', new URL('./load.mjs', import.meta.url), LOAD_CORE)
   try {
     for (const { name, file } of plan.peers) {
-      const server = new Child('server', new URL('./server.mjs', import.meta.url), SERVER_CORE)
-      stations.set(name, { name, file, server, address: {}, samples: plan.scenarios.map(() => []) })
+      const site = plan.site(file, plan.suite)
+      stations.set(name, { name, file, site, address: {}, samples: plan.scenarios.map(() => []) })
     }
     const order = [...stations.values()]
     for (const station of order) {
-      station.address = await named(station.name, () =>
-        station.server.ask('serve', { file: station.file, suite: plan.suite }),
-      )
+      station.address = await named(station.name, () => station.site.start())
     }
     for (let round = 0; round < plan.rounds; round++) {
       for (const station of round % 2 === 0 ? order : order.toReversed()) {
@@ -90,9 +90,7 @@ export async function interleave(plan, progress) {
       ),
     )
   } finally {
-    await Promise.all(
-      [load, ...[...stations.values()].map(({ server }) => server)].map((child) => child.stop()),
-    )
+    await Promise.all([load, ...[...stations.values()].map(({ site }) => site)].map((each) => each.stop()))
   }
 }
 
@@ -117,10 +115,10 @@ async function named(name, work) {
  * @param {number} round
  * @param {(line: string) => void} progress
  */
-async function takeTurn(plan, load, { name, file, server, address, samples }, round, progress) {
+async function takeTurn(plan, load, { name, file, site, address, samples }, round, progress) {
   await load.ask('connect', { ...address, file, suite: plan.suite, count: plan.connections }, 60_000)
   for (const [index, scenario] of plan.scenarios.entries()) {
-    const sample = await measure(load, server, scenario, plan.seconds, round === 0)
+    const sample = await measure(load, site, scenario, plan.seconds, round === 0)
     samples[index]?.push(sample)
     progress(
       `${plan.suite} round ${round + 1}/${plan.rounds}, ${scenario.name}, ${name}: ` +
@@ -134,28 +132,31 @@ async function takeTurn(plan, load, { name, file, server, address, samples }, ro
 const percent = (share) => `${Math.round(share * 100)} %`
 
 /**
- * Warms up, then measures: the server's clock is read while nothing is in flight, so that the time and the
+ * Warms up, then measures: the servers' clocks are read while nothing is in flight, so that the time and the
  * messages belong together.
  * @param {Child} load
- * @param {Child} server
+ * @param {Site} site
  * @param {Scenario} scenario
  * @param {number} seconds
  * @param {boolean} first the code of a new process is not compiled yet
  * @returns {Promise<Sample>}
  */
-async function measure(load, server, { inFlight }, seconds, first) {
+async function measure(load, site, { name: _, ...options }, seconds, first) {
   const ms = seconds * 1000
-  await load.ask('run', { ms: first ? ms : ms / 4, inFlight }, ms + 20_000)
+  await load.ask('run', { ms: first ? ms : ms / 4, ...options }, ms + 20_000)
   const busyBefore = busyMs()
-  /** @type {number} */
-  const before = await server.ask('cpu')
+  const before = await site.cpu()
   /** @type {LoadResult} */
-  const result = await load.ask('run', { ms, inFlight }, ms + 20_000)
-  /** @type {number} */
-  const after = await server.ask('cpu')
+  const result = await load.ask('run', { ms, ...options }, ms + 20_000)
+  const after = await site.cpu()
   const busy = (busyMs() - busyBefore) / 1000
-  const others = Math.max(0, (busy - (after - before) / 1e6) / result.seconds - result.generator)
-  return { ...result, cpu: (after - before) / result.messages, others }
+  const used = Object.entries(after).map(
+    ([part, cpu]) => /** @type {const} */ ([part, cpu - (before[part] ?? 0)]),
+  )
+  const all = used.reduce((sum, [, cpu]) => sum + cpu, 0)
+  const others = Math.max(0, (busy - all / 1e6) / result.seconds - result.generator)
+  const parts = Object.fromEntries(used.map(([part, cpu]) => [part, cpu / result.messages]))
+  return { ...result, cpu: all / result.messages, parts, others }
 }
 
 /** How long all cores together have been busy so far, in ms. */
@@ -171,11 +172,21 @@ function busyMs() {
  * @returns {Row}
  */
 function row(scenario, peer, samples, baseline) {
+  const names = Object.keys(samples[0]?.parts ?? {})
+  const parts = names.map((part) => [part, spread(samples.map((sample) => sample.parts[part] ?? Number.NaN))])
   return {
     scenario,
     peer,
     cpu: spread(samples.map(({ cpu }) => cpu)),
-    samples: samples.map(({ cpu }) => cpu),
+    ...(parts.length > 1 && { parts: Object.fromEntries(parts) }),
+    rounds: {
+      ...Object.fromEntries(
+        names.map((part) => [part, samples.map((sample) => sample.parts[part] ?? Number.NaN)]),
+      ),
+      cpu: samples.map(({ cpu }) => cpu),
+      rate: samples.map((sample) => sample.messages / sample.seconds),
+      p99: samples.map(({ p99 }) => p99 / 1000),
+    },
     ratio: spread(samples.map(({ cpu }, round) => cpu / (baseline[round]?.cpu ?? Number.NaN))),
     rate: spread(samples.map((sample) => sample.messages / sample.seconds)),
     p50: spread(samples.map(({ p50 }) => p50)),

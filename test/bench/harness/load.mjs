@@ -1,5 +1,6 @@
 /** The process of the load generator: all the clients of one peer at a time. */
 import { FanoutLoad } from '../load/fanout.mjs'
+import { RelayLoad } from '../load/relay.mjs'
 import { RpcLoad } from '../load/rpc.mjs'
 import { answerCommands } from './child.mjs'
 import { open } from './connection.mjs'
@@ -8,14 +9,17 @@ import { loadPeer } from './peer.mjs'
 /** So many connect at a time: no server's backlog runs over. */
 const CONNECT_BATCH = 50
 
-/** @type {RpcLoad | FanoutLoad | undefined} */
+/** @import { SuiteName } from './peer.mjs' */
+/** @import { LoadOptions } from '../load/load.mjs' */
+
+/** @type {RpcLoad | FanoutLoad | RelayLoad | undefined} */
 let load
 /** @type {import('./connection.mjs').Connection[]} */
 let connections = []
 let opened = 0
 
 answerCommands({
-  /** @param {{ file: string, suite: 'rpc' | 'fanout', port: number, triggerPort: number, count: number }} options */
+  /** @param {{ file: string, suite: SuiteName, port: number, triggerPort: number, count: number }} options */
   async connect({ file, suite, port, triggerPort, count }) {
     const part = (await loadPeer(file))[suite]
     if (part === undefined) throw new Error(`has no part in ${suite}`)
@@ -27,13 +31,12 @@ answerCommands({
       )
       connections.push(...(await Promise.all(opening)))
     }
-    load =
-      'request' in part.dialect
-        ? new RpcLoad(connections, part.dialect)
-        : new FanoutLoad(connections, part.dialect, triggerPort)
+    if ('request' in part.dialect) load = new RpcLoad(connections, part.dialect)
+    else if (suite === 'redis') load = new RelayLoad(connections, part.dialect, triggerPort)
+    else load = new FanoutLoad(connections, part.dialect, triggerPort)
   },
 
-  /** @param {{ ms: number, inFlight: number }} options */
+  /** @param {LoadOptions} options */
   async run(options) {
     if (load === undefined) throw new Error('not connected')
     return load.run(options)

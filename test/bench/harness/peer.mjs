@@ -25,18 +25,21 @@ import { pathToFileURL } from 'node:url'
 /**
  * @typedef {object} FanoutDialect
  * @property {(text: string) => { id: number, value: unknown } | undefined} publication undefined: it is none
+ * @property {(data: Buffer, end: number) => number} [alike] where that ends which is the same bytes whenever an id comes again; `end`
+ *   where nothing is said
  */
 
 /**
  * @typedef {object} Server
  * @property {number} port on 127.0.0.1
- * @property {(payload: object) => void} [publish] fan-out only: to all members
+ * @property {(payload: object) => void} [publish] fan-out and Redis only: to all members
  */
 
 /**
  * @template T
  * @typedef {object} Part
- * @property {() => Promise<Server>} serve listens on a free port of 127.0.0.1
+ * @property {(redis: string) => Promise<Server>} serve listens on a free port of 127.0.0.1; `redis` is the socket file of the server that
+ *   two of them share, where there is one
  * @property {Dialect & T} dialect
  */
 
@@ -47,7 +50,10 @@ import { pathToFileURL } from 'node:url'
  * @property {boolean} [build] whether its server needs the package built
  * @property {Part<RpcDialect>} [rpc]
  * @property {Part<FanoutDialect>} [fanout]
+ * @property {Part<FanoutDialect>} [redis] two such servers, where what one publishes reaches the members at the other
  */
+
+/** @typedef {'rpc' | 'fanout' | 'redis'} SuiteName */
 
 /** Resolves from the root of the checkout: every peer has the very `ws` that ackord has. */
 export const fromRoot = createRequire(new URL('../../../package.json', import.meta.url))

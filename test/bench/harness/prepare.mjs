@@ -1,6 +1,6 @@
 /** What a run needs before it starts: other people's packages, and the package itself, built. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { fromRoot, loadPeer, peerFile } from './peer.mjs'
@@ -11,7 +11,7 @@ const fromBench = createRequire(new URL('../package.json', import.meta.url))
 
 /**
  * Installs and builds what these peers need and is not there. Throws where that fails, or one is no peer of the suite.
- * @param {'rpc' | 'fanout'} suite
+ * @param {import('./peer.mjs').SuiteName} suite
  * @param {string[]} names
  * @param {(line: string) => void} progress
  */
@@ -27,7 +27,9 @@ export async function prepare(suite, names, progress) {
   }
   if (peers.some(({ build }) => build) && isStale()) {
     progress('building ackord …')
+    // Not `npm run build`, which empties dist/ first: somebody may be running from it.
     run(process.execPath, [fromRoot.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], ROOT)
+    cpSync(`${ROOT}/plugins/redis/lua`, `${ROOT}/dist/plugins/redis/lua`, { recursive: true })
   }
 }
 

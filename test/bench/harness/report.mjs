@@ -1,4 +1,5 @@
 /** A result as a table for people. */
+import { bound, factor } from './suite.mjs'
 
 /** @import { Result } from './suite.mjs' */
 /** @import { Spread } from './statistics.mjs' */
@@ -20,8 +21,11 @@ export function report(result) {
     'generator',
     'others',
   ]
+  const parts = Object.keys(result.rows[0]?.parts ?? {})
+  head.splice(1, 0, ...parts)
   const rows = result.rows.map((row) => [
     `${row.scenario}, ${row.peer}`,
+    ...parts.map((part) => row.parts?.[part]?.median.toFixed(1) ?? ''),
     row.cpu.median.toFixed(2),
     range(row.cpu, 2),
     row.ratio.median.toFixed(2),
@@ -32,11 +36,11 @@ export function report(result) {
     `${Math.round(row.generator.median * 100)} %`,
     `${Math.round(row.others.median * 100)} %`,
   ])
-  const targets = result.targets.map(({ name, goal, value, against, ok }) => [
-    ok ? 'reached' : 'MISSED',
-    name,
-    `${value.toFixed(2)} × ${against}`,
-    `goal ≤ ${goal}`,
+  const targets = result.targets.map((target) => [
+    target.ok ? 'reached' : 'MISSED',
+    target.name,
+    `${target.value.toFixed(2)} ${factor(target)}`,
+    `goal ${bound(target)}`,
   ])
   return [
     `${result.bench}: ${result.unit}, ${result.connections} connections, median of ${result.rounds} rounds`,

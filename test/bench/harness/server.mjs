@@ -4,12 +4,14 @@ import { answerCommands } from './child.mjs'
 import { FIRST_ID, POOL, publication } from './messages.mjs'
 import { listen, loadPeer } from './peer.mjs'
 
+/** @import { SuiteName } from './peer.mjs' */
+
 answerCommands({
-  /** @param {{ file: string, suite: 'rpc' | 'fanout' }} options */
-  async serve({ file, suite }) {
+  /** @param {{ file: string, suite: SuiteName, redis?: string }} options */
+  async serve({ file, suite, redis }) {
     const part = (await loadPeer(file))[suite]
     if (part === undefined) throw new Error(`has no part in ${suite}`)
-    const { port, publish } = await part.serve()
+    const { port, publish } = await part.serve(redis ?? '')
     return { port, triggerPort: publish && (await listen(trigger(publish))) }
   },
 

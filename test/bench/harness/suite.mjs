@@ -3,21 +3,31 @@ import { CAN_PIN } from './child.mjs'
 import { GENERATOR_LIMIT, interleave } from './interleave.mjs'
 import { peerFile } from './peer.mjs'
 import { prepare } from './prepare.mjs'
+import { oneServer } from './site.mjs'
 import { spread } from './statistics.mjs'
 
 /** @import { Row, Scenario } from './interleave.mjs' */
+/** @import { SuiteName } from './peer.mjs' */
+/** @import { Site } from './site.mjs' */
 
 /** What is held against the goals. */
 export const SUBJECT = 'ackord'
 
 /**
- * The subject's CPU time per message must be at most so many times that of another peer.
- * @typedef {{ scenario: string, against: string, atMost: number }} Goal
+ * A figure of the subject must be at most, or at least, so many times that of another peer in the same round; without `against`, so much.
+ * @typedef {object} Goal
+ * @property {string} scenario
+ * @property {string} [subject] a peer (ackord)
+ * @property {string} [of] which figure: `rate`, `p99` (ms), or CPU time per message, of all (the default) or of one of the parts
+ * @property {string} [against] another peer
+ * @property {number} [atMost]
+ * @property {number} [atLeast]
  */
 
 /**
  * @typedef {object} Suite
- * @property {'rpc' | 'fanout'} name
+ * @property {SuiteName} name
+ * @property {(file: string, suite: SuiteName) => Site} [site] what a peer is served by: one process, where nothing is said
  * @property {string} baseline the peer all others are given as a ratio to
  * @property {string[]} peers measured beside the baseline and the subject
  * @property {number} connections
@@ -28,7 +38,13 @@ export const SUBJECT = 'ackord'
 
 /**
  * A goal and what came of it.
- * @typedef {{ name: string, goal: number, value: number, against: string, ok: boolean }} Target
+ * @typedef {object} Target
+ * @property {string} name
+ * @property {number} goal
+ * @property {boolean} [atLeast] whether that is the least, not the most
+ * @property {number} value
+ * @property {string} against a peer, or a unit
+ * @property {boolean} ok
  */
 
 /**
@@ -70,8 +86,8 @@ export async function runSuite(suite, options, progress) {
   try {
     await prepare(suite.name, names, progress)
     const peers = names.map((name) => ({ name, file: peerFile(name) }))
-    const { name, scenarios } = suite
-    rows = await interleave({ suite: name, scenarios, peers, rounds, connections, seconds }, progress)
+    const { name, scenarios, site = oneServer } = suite
+    rows = await interleave({ suite: name, site, scenarios, peers, rounds, connections, seconds }, progress)
     why = rows.filter(({ generator }) => generator.median > GENERATOR_LIMIT).map(refusal)
   } catch (error) {
     why = [error instanceof Error ? error.message : String(error)]
@@ -80,7 +96,7 @@ export async function runSuite(suite, options, progress) {
   why.push(
     ...targets
       .filter(({ ok }) => !ok)
-      .map(({ name, goal, value, against }) => `${name}: ${value.toFixed(2)} × ${against}, goal ${goal}`),
+      .map((missed) => `${missed.name}: ${missed.value.toFixed(2)} ${factor(missed)}, goal ${bound(missed)}`),
   )
   const { name: bench, unit } = suite
   return { bench, ok: why.length === 0, why, unit, rounds, connections, pinned: CAN_PIN, rows, targets }
@@ -91,18 +107,37 @@ const refusal = ({ peer, scenario, generator }) =>
   `${peer}, ${scenario}: the load generator was busy for ${Math.round(generator.median * 100)} % of the time, ` +
   `above ${GENERATOR_LIMIT * 100} % it is itself what is measured`
 
+/** What a value is of, behind the number. @param {Target} target */
+export const factor = ({ against }) => (against === 'ms' ? 'ms' : `× ${against}`)
+
+/** @param {Target} target */
+export const bound = ({ goal, atLeast }) => `${atLeast ? '≥' : '≤'} ${goal}`
+
 /**
  * @param {Suite} suite
  * @param {Goal} goal
  * @param {Row[]} rows
  * @returns {Target[]} none where one of the two was not measured
  */
-function target(suite, { scenario, against, atMost }, rows) {
-  const find = (/** @type {string} */ peer) =>
-    rows.find((row) => row.peer === peer && row.scenario === scenario)
-  const subject = find(SUBJECT)
-  const other = find(against)
+function target(suite, goal, rows) {
+  const { scenario, against, of, atMost, atLeast } = goal
+  const subject = figures(goal.subject ?? SUBJECT, goal, rows)
+  const other = against === undefined ? subject?.map(() => 1) : figures(against, goal, rows)
   if (subject === undefined || other === undefined) return []
-  const value = spread(subject.samples.map((cpu, round) => cpu / (other.samples[round] ?? Number.NaN))).median
-  return [{ name: `${suite.name} ${scenario}`, goal: atMost, value, against, ok: value <= atMost }]
+  const value = spread(subject.map((figure, round) => figure / (other[round] ?? Number.NaN))).median
+  const name = [suite.name, scenario, goal.subject, of].filter(Boolean).join(' ')
+  const isLeast = atLeast !== undefined
+  const least = isLeast && { atLeast: true }
+  const ok = isLeast ? value >= atLeast : value <= (atMost ?? Number.NaN)
+  return [{ name, goal: atLeast ?? atMost ?? Number.NaN, ...least, value, against: against ?? 'ms', ok }]
+}
+
+/**
+ * One figure of a peer, one a round.
+ * @param {string} peer
+ * @param {Goal} goal
+ * @param {Row[]} rows
+ */
+function figures(peer, { scenario, of = 'cpu' }, rows) {
+  return rows.find((row) => row.peer === peer && row.scenario === scenario)?.rounds[of]
 }

@@ -6,6 +6,7 @@ import { Load } from './load.mjs'
 
 /** @import { Connection } from '../harness/connection.mjs' */
 /** @import { FanoutDialect } from '../harness/peer.mjs' */
+/** @import { LoadOptions } from './load.mjs' */
 
 /** No server here makes a delivery in less. */
 const NAP_MS = 0.0004
@@ -34,8 +35,8 @@ export class FanoutLoad extends Load {
     for (const connection of connections) this.#member(connection)
   }
 
-  /** @override @param {number} inFlight */
-  start(inFlight) {
+  /** @override @param {LoadOptions} options */
+  start({ inFlight = 1 }) {
     this.#burst = inFlight
     this.#publish()
   }

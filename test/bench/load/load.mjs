@@ -21,6 +21,12 @@ const CELL = new Int32Array(new SharedArrayBuffer(4))
  * @property {number} p99 µs
  */
 
+/**
+ * One stretch: `inFlight` messages are kept under way; or that many leave at once, and again when all have come (`burst`); or `rate` a second
+ * leave whatever has come.
+ * @typedef {{ ms: number, inFlight?: number, burst?: boolean, rate?: number }} LoadOptions
+ */
+
 /** The bookkeeping of one stretch: its end, its count, its times. */
 class Stretch {
   messages = 0
@@ -116,17 +122,17 @@ export class Load {
   }
 
   /**
-   * Sends for `ms`, keeping `inFlight` messages under way, and waits for all answers. Rejects at the first wrong
-   * answer or lost connection, or where answers are still missing after 5 s more.
-   * @param {{ ms: number, inFlight: number }} options
+   * Sends for `ms` and waits for all answers. Rejects at the first wrong answer or lost connection, or where answers
+   * are still missing after 5 s more.
+   * @param {LoadOptions} options
    * @returns {Promise<LoadResult>}
    */
-  async run({ ms, inFlight }) {
+  async run(options) {
     if (this.#broken !== undefined) throw this.#broken
     const before = this.checker.checked
-    this.current = new Stretch(ms, () => `${this.outstanding} messages did not come`)
+    this.current = new Stretch(options.ms, () => `${this.outstanding} messages did not come`)
     try {
-      this.start(inFlight)
+      this.start(options)
       const result = await this.current.result()
       return { ...result, checked: this.checker.checked - before }
     } finally {
@@ -134,8 +140,8 @@ export class Load {
     }
   }
 
-  /** Sends the first messages. @param {number} _inFlight */
-  start(_inFlight) {
+  /** Sends the first messages. @param {LoadOptions} _options */
+  start(_options) {
     throw new Error('not a load')
   }
 

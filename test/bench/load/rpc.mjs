@@ -6,6 +6,7 @@ import { Load } from './load.mjs'
 
 /** @import { Connection } from '../harness/connection.mjs' */
 /** @import { RpcDialect } from '../harness/peer.mjs' */
+/** @import { LoadOptions } from './load.mjs' */
 
 /** No server here answers a call in less. */
 const NAP_MS = 0.002
@@ -24,8 +25,8 @@ export class RpcLoad extends Load {
     this.#clients = connections.map((connection) => this.#client(connection, requests, dialect.idAt))
   }
 
-  /** @override @param {number} inFlight */
-  start(inFlight) {
+  /** @override @param {LoadOptions} options */
+  start({ inFlight = 1 }) {
     const now = performance.now()
     for (const send of this.#clients) send(inFlight, now)
   }

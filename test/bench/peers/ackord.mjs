@@ -1,14 +1,14 @@
 /** ackord with all that is on by default: token checked, schemas both ways, bounded and grouped writes. */
 import { fromRoot, listen } from '../harness/peer.mjs'
 
-/** @import { Dialect } from '../harness/peer.mjs' */
+/** @import { Dialect, FanoutDialect, Part, Peer } from '../harness/peer.mjs' */
 
 const TOKEN = 'bench'
 const PARAMS = { channelId: 'general' }
 
 /**
  * Fastify with the contract of both parts mounted. The package is imported as it is published: built.
- * @param {{ groupedWrites?: boolean }} options
+ * @param {import('../../../plugins/index.js').AckordOptions} options
  */
 async function start(options) {
   const { ackord, namespace } = await import('../../../dist/plugins/index.js')
@@ -53,7 +53,11 @@ async function contract() {
     rooms: {
       channel: room({
         params: Type.Object({ channelId: Type.String() }),
-        events: { posted: event({ payload: post, delivery: 'volatile' }) },
+        events: {
+          posted: event({ payload: post, delivery: 'volatile' }),
+          kept: event({ payload: post, delivery: 'recoverable' }),
+        },
+        history: { messages: 1000, seconds: 600 },
       }),
     },
   })
@@ -72,11 +76,36 @@ const dialect = (join = []) => ({
   },
 })
 
+/** In the room. @type {Dialect & FanoutDialect} */
+const member = {
+  ...dialect([JSON.stringify([6, 1, 'channel', PARAMS])]),
+  publication(text) {
+    const [type, , event, value] = JSON.parse(text)
+    return type === 23 && (event === 'posted' || event === 'kept') ? { id: value.id, value } : undefined
+  },
+}
+
+/**
+ * Two nodes, of which one publishes this event.
+ * @param {'posted' | 'kept'} event
+ * @returns {Part<FanoutDialect>}
+ */
+export const ackordNodes = (event) => ({
+  async serve(path) {
+    const { port, live } = await start({ redis: new (fromRoot('ioredis').Redis)(path) })
+    const general = live.room.channel(PARAMS)
+    return { port, publish: (payload) => void general.publish(event, payload) }
+  },
+  // Behind a payload that is kept stands its place in the log, which is never the same.
+  dialect:
+    event === 'kept' ? { ...member, alike: (data, end) => data.lastIndexOf(0x7d, end - 1) + 1 } : member,
+})
+
 /**
  * ackord with options of its own.
  * @param {string} name
  * @param {{ groupedWrites?: boolean }} [options]
- * @returns {import('../harness/peer.mjs').Peer}
+ * @returns {Peer}
  */
 export const ackordPeer = (name, options = {}) => ({
   name,
@@ -99,14 +128,9 @@ export const ackordPeer = (name, options = {}) => ({
       const general = live.room.channel(PARAMS)
       return { port, publish: (payload) => void general.publish('posted', payload) }
     },
-    dialect: {
-      ...dialect([JSON.stringify([6, 1, 'channel', PARAMS])]),
-      publication(text) {
-        const [type, , event, value] = JSON.parse(text)
-        return type === 23 && event === 'posted' ? { id: value.id, value } : undefined
-      },
-    },
+    dialect: member,
   },
+  redis: ackordNodes('posted'),
 })
 
 export default ackordPeer('ackord')

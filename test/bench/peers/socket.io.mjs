@@ -1,6 +1,8 @@
 /** socket.io over WebSocket only: an event with an acknowledgement, and `to(room).emit`. */
 import { createServer } from 'node:http'
-import { listen } from '../harness/peer.mjs'
+import { fromRoot, listen } from '../harness/peer.mjs'
+
+/** @import { FanoutDialect, Dialect, Peer } from '../harness/peer.mjs' */
 
 /** Engine.IO's packets are '0' open, '2' ping, '3' pong, '4' message; Socket.IO's in it '0' connect, '2' event, '3' ack. */
 const dialect = {
@@ -14,16 +16,54 @@ const dialect = {
   },
 }
 
-/** @param {(socket: import('socket.io').Socket) => void} onConnection */
-async function start(onConnection) {
+/**
+ * @param {(socket: import('socket.io').Socket) => void} onConnection
+ * @param {Partial<import('socket.io').ServerOptions>} [options]
+ */
+async function start(onConnection, options = {}) {
   const { Server } = await import('socket.io')
   const http = createServer()
-  const io = new Server(http, { transports: ['websocket'], serveClient: false })
+  const io = new Server(http, { transports: ['websocket'], serveClient: false, ...options })
   io.on('connection', onConnection)
   return { io, port: await listen(http) }
 }
 
-/** @type {import('../harness/peer.mjs').Peer} */
+/** @type {Dialect & FanoutDialect} */
+const member = {
+  ...dialect,
+  publication(text) {
+    if (!text.startsWith('42')) return undefined
+    const [event, value] = JSON.parse(text.slice(2))
+    return event === 'posted' ? { id: value.id, value } : undefined
+  },
+}
+
+/** A server of one room, in which everybody is. @param {Partial<import('socket.io').ServerOptions>} [options] */
+async function serveRoom(options) {
+  const { io, port } = await start((socket) => void socket.join('general'), options)
+  return { port, publish: (/** @type {object} */ payload) => void io.to('general').emit('posted', payload) }
+}
+
+/**
+ * Two servers with an adapter between them.
+ * @param {string} name
+ * @param {string} needs
+ * @param {(redis: import('ioredis').Redis) => Promise<import('socket.io').ServerOptions['adapter']>} adapter
+ * @returns {Peer}
+ */
+export const withAdapter = (name, needs, adapter) => ({
+  name,
+  needs: ['socket.io', needs],
+  redis: {
+    dialect: member,
+    async serve(path) {
+      const redis = new (fromRoot('ioredis').Redis)(path)
+      return serveRoom({ adapter: await adapter(redis) })
+    },
+  },
+})
+
+/** @type {Peer} */
 export default {
   name: 'socket.io',
   needs: ['socket.io'],
@@ -44,18 +84,5 @@ export default {
       },
     },
   },
-  fanout: {
-    async serve() {
-      const { io, port } = await start((socket) => void socket.join('general'))
-      return { port, publish: (payload) => void io.to('general').emit('posted', payload) }
-    },
-    dialect: {
-      ...dialect,
-      publication(text) {
-        if (!text.startsWith('42')) return undefined
-        const [event, value] = JSON.parse(text.slice(2))
-        return event === 'posted' ? { id: value.id, value } : undefined
-      },
-    },
-  },
+  fanout: { serve: () => serveRoom(), dialect: member },
 }

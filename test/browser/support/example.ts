@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const start = 'examples/chat/build/server/start.js'
+const startCluster = 'examples/chat/build/server/cluster.js'
 /** Milliseconds a server may take to print its address. */
 const START_WITHIN = 20_000
 
@@ -51,6 +52,38 @@ export async function startExample(port = 0): Promise<Example> {
     await kill()
     throw error
   }
+}
+
+/** The chat on two nodes: `npm run start:cluster`. */
+export interface ExampleCluster {
+  /** One of each node. */
+  readonly urls: readonly string[]
+  readonly output: () => string
+  /** Asks it to end, as Ctrl+C and systemd do, and resolves with its exit code. Safe to repeat. */
+  readonly stop: () => Promise<number | null>
+}
+
+/** Starts two nodes and their Redis; resolves when they print where they are, or with no address where it ends before. */
+export async function startExampleCluster(env: NodeJS.ProcessEnv = {}): Promise<ExampleCluster> {
+  const child = spawn(process.execPath, [startCluster], {
+    cwd: root,
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const gone = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const output = collect(child)
+  const urls = () => output().match(/http:\/\/127\S+/g) ?? []
+  const timer = setTimeout(() => child.kill(), START_WITHIN)
+  await Promise.race([
+    gone,
+    new Promise<void>((resolve) => child.stdout?.on('data', () => urls().length === 2 && resolve())),
+  ])
+  clearTimeout(timer)
+  const stop = () => {
+    child.kill('SIGTERM')
+    return gone
+  }
+  return { urls: urls(), output, stop }
 }
 
 function collect(child: ChildProcess): () => string {

@@ -14,6 +14,10 @@ export interface Person {
   /** A message on screen. */
   bubble(text: string): Locator
   status(): Promise<string | null>
+  /** Who is here, with what is said of them. */
+  people(): Promise<string[]>
+  /** Hides the tab, or shows it again, as far as its page can tell. */
+  hide(hidden: boolean): Promise<void>
   /** Pixels of the messages above and below what is in sight. */
   scrolled(): Promise<{ readonly above: number; readonly below: number }>
 }
@@ -56,6 +60,20 @@ export async function signIn(
     said: () => bubbles.allTextContents(),
     bubble: (text) => bubbles.filter({ hasText: text }),
     status: () => page.locator('.status [role=status]').textContent(),
+    async people() {
+      const people = page.getByRole('region', { name: /^People/ }).getByRole('listitem')
+      const parts = await people
+        .all()
+        .then((all) =>
+          Promise.all(all.map((each) => each.locator('.person-name, .person-note').allTextContents())),
+        )
+      return parts.map((texts) => texts.filter(Boolean).join(', '))
+    },
+    hide: (hidden) =>
+      page.evaluate(`(() => {
+        Object.defineProperty(document, 'visibilityState', { configurable: true, value: ${hidden} ? 'hidden' : 'visible' })
+        document.dispatchEvent(new Event('visibilitychange'))
+      })()`),
     // A text, because the project's types know no document.
     scrolled: () =>
       page.evaluate(`(() => {

@@ -9,12 +9,14 @@ interface Props {
   readonly channelId: ChannelId
   /** Whether somebody looks at it: then nothing is unread. */
   readonly seen: boolean
+  /** Whether nobody looks at the page: shown to the others. */
+  readonly away: boolean
   readonly dispatch: Dispatch<FeedAction>
   readonly onProblem: (text: string) => void
 }
 
 /** Listens to one channel, on screen or not; draws nothing. */
-export function ChannelFeed({ channelId, seen, dispatch, onProblem }: Props) {
+export function ChannelFeed({ channelId, seen, away, dispatch, onProblem }: Props) {
   const { chat, name } = useSession()
   const { room, joined } = useRoom(chat.rooms.channel, { channelId })
 
@@ -36,6 +38,7 @@ export function ChannelFeed({ channelId, seen, dispatch, onProblem }: Props) {
   }, [joined, load, channelId, onProblem])
   // Some events are gone from the log: read again. Until that is done nothing of the room is delivered.
   useEffect(() => room.onGap(load), [room, load])
+  useEffect(() => room.presence.set({ away }), [room, away])
   useEffect(() => {
     if (seen) dispatch({ type: 'seen', channelId })
   }, [seen, channelId, dispatch])

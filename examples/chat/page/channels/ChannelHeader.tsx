@@ -1,4 +1,5 @@
 import type { ChannelId } from '../chat.client.js'
+import { PeopleStack } from '../people/People.js'
 import { ConnectionStatus } from './ConnectionStatus.js'
 import { Topic } from './Topic.js'
 import './channel-header.css'
@@ -9,7 +10,7 @@ interface Props {
   readonly onProblem: (text: string) => void
 }
 
-/** What the channel is about, and how the connection is. */
+/** What the channel is about, who is there where the sidebar has no room for it, and how the connection is. */
 export const ChannelHeader = ({ channelId, topic, onProblem }: Props) => (
   <header className="channel-header">
     <h1 className="channel-title">
@@ -17,6 +18,7 @@ export const ChannelHeader = ({ channelId, topic, onProblem }: Props) => (
       {channelId}
     </h1>
     <Topic key={channelId} channelId={channelId} topic={topic} onProblem={onProblem} />
+    <PeopleStack key={`${channelId} people`} channelId={channelId} />
     <ConnectionStatus />
   </header>
 )

@@ -38,10 +38,11 @@ export function ConnectionStatus() {
 const isRetrying = ({ state, attempt }: ConnectionSnapshot): boolean =>
   state === 'waiting' || (state === 'connecting' && attempt > 0)
 
-function describe({ state, attempt }: ConnectionSnapshot): { tone: 'good' | 'busy' | 'bad'; text: string } {
+function describe(connection: ConnectionSnapshot): { tone: 'good' | 'busy' | 'bad'; text: string } {
+  const { state, attempt, degraded } = connection
   switch (state) {
     case 'open':
-      return { tone: 'good', text: 'Connected' }
+      return degraded ? { tone: 'busy', text: 'Messages wait' } : { tone: 'good', text: 'Connected' }
     case 'idle':
     case 'connecting':
       return { tone: 'busy', text: attempt > 0 ? 'Reconnecting' : 'Connecting' }

@@ -2,6 +2,7 @@ import type { ChannelId } from '../chat.client.js'
 import { CHANNELS } from '../model/channels.js'
 import type { Feeds } from '../model/feeds.js'
 import { count } from '../model/format.js'
+import { PeopleList } from '../people/People.js'
 import { useSession } from '../session/use-session.js'
 import { Avatar } from '../ui/Avatar.js'
 import { LeaveIcon, Mark } from '../ui/icons.js'
@@ -13,7 +14,7 @@ interface Props {
   readonly onLeave: () => void
 }
 
-/** The channels, and who I am. A row on top of a phone. */
+/** The channels, who is in the one that is open, and who I am. A row on top of a phone. */
 export function Sidebar({ feeds, active, onLeave }: Props) {
   const { name } = useSession()
   return (
@@ -30,6 +31,7 @@ export function Sidebar({ feeds, active, onLeave }: Props) {
           <ChannelLink key={id} id={id} unread={feeds[id].unread} active={id === active} />
         ))}
       </nav>
+      <PeopleList key={active} channelId={active} />
       <div className="me">
         <Avatar name={name} />
         <span className="me-name">{name}</span>
