@@ -70,7 +70,7 @@ export interface ClientOptions {
   readonly outbox?: { readonly entries?: number; readonly ttl?: number }
   /**
    * Where the inbox starts, in contracts with recoverable events outside rooms: after a position that the application stored, or with this many of
-   * the newest. Default: with what comes from the first connection on.
+   * the newest. Default: with what comes once it is joined, which is after the connection is open.
    */
   readonly inbox?: JoinOptions
   /**

@@ -33,6 +33,8 @@ interface Held {
   readonly began: number
   /** Had the place before, on another node. */
   previous: { readonly node: string; readonly order: number } | undefined
+  /** What the script said of that; it says the same again. */
+  said: string
   /** The same, until it is told that this one is open. */
   moved: Held['previous']
 }
@@ -67,7 +69,13 @@ export class Sessions implements SessionPlaces {
   async claim(connection: Connection): Promise<Claim> {
     const { clock, settings } = this.#mount
     const age = Math.min(Math.max(0, clock.wall() - connection.since), KEEP_MS)
-    const held: Held = { connection, began: clock.now() - age, previous: undefined, moved: undefined }
+    const held: Held = {
+      connection,
+      began: clock.now() - age,
+      previous: undefined,
+      said: '',
+      moved: undefined,
+    }
     this.#held.set(connection.order, held)
     this.#schedule()
     const claim = await this.#claim(held, settings.maxConnectionsPerUser)
@@ -160,7 +168,8 @@ export class Sessions implements SessionPlaces {
   #settle(held: Held, claim: string | undefined, [previous = '']: readonly string[]): Claim {
     if (claim === 'fenced') return 'fenced'
     const [node = '', order] = previous.split(' ')
-    if (node !== '') held.previous = { node, order: Number(order) }
+    if (previous !== held.said && node !== '') held.previous = { node, order: Number(order) }
+    if (node !== '') held.said = previous
     // It ended while it was being written.
     if (this.#held.get(held.connection.order) !== held) this.#giveBack(held)
     return 'granted'
@@ -178,11 +187,15 @@ export class Sessions implements SessionPlaces {
     const { previous, connection } = held
     if (previous === undefined) return
     held.previous = undefined
+    held.moved = previous
     const body = [this.#mount.path, previous.order, this.#ageOf(held)]
     const options = { timeout: FENCE_MS, nodes: [previous.node] }
     for await (const answer of this.#cluster.ask('auth.fence', body, options)) {
       if (answer.lost === undefined) {
-        if (answer.value === 'younger') fenced(connection)
+        if (answer.value === 'younger') {
+          held.moved = undefined
+          fenced(connection)
+        }
         continue
       }
       // It may live all the same, and be told. At a timeout it was: it reads that when it can.
@@ -190,6 +203,7 @@ export class Sessions implements SessionPlaces {
       // Whether that left is not known: once more when the place is written again.
       if (answer.lost === 'unavailable') held.previous ??= previous
     }
+    if (connection.phase === 'open') this.opened(connection)
   }
 
   // Of connections that are no more, or whose node is not: what a crash left, or could not be given back.

@@ -6,7 +6,7 @@ import { abortAll, type RawClient } from '../support/raw-client.js'
 import { describeWithRedis, openHub, startRedis, type TestRedis } from '../support/redis.js'
 import { contract, type ServerOptions } from '../support/server.js'
 import { until } from '../support/until.js'
-import { settled } from './support.js'
+import { beginRound, settled } from './support.js'
 
 afterEach(abortAll)
 
@@ -31,16 +31,6 @@ async function hasten(node: ServerNode, session: string, user = 'ann'): Promise<
 const placesIn = async (redis: TestRedis): Promise<Record<string, string>> => {
   const entries = await (await redis.connect()).hgetall(KEY)
   return Object.fromEntries(Object.entries(entries).map(([key, text]) => [key, text.split(' ')[0] ?? '']))
-}
-
-/** Connects somebody, and has their place written again: the round of a node that is under way then knows of nobody who comes later. */
-async function beginRound(redis: TestRedis, node: ServerNode, user: string): Promise<RawClient> {
-  const key = KEY.replace('ann', user)
-  const client = await redis.connect()
-  const entered = await node.enter(user)
-  await client.del(key)
-  await until(async () => (await client.exists(key)) === 1)
-  return entered
 }
 
 const connections = ({ live }: ServerNode): string[] =>
@@ -137,7 +127,8 @@ describeWithRedis('a session on two nodes', () => {
     await older.next(26)
     const younger = await hasten(b, 's')
     await younger.next(18)
-    expect([...a.gateway.sockets].map(({ isReplaced }) => isReplaced)).toEqual([true])
+    await until(() => [...a.gateway.sockets].every(({ isReplaced }) => isReplaced))
+    expect(a.gateway.sockets.size).toBe(1)
     a.probe.release('one')
     expect(await older.next(18)).toEqual([18, 2, null])
     older.close(4004)
@@ -229,7 +220,8 @@ describeWithRedis('the script that takes a place', () => {
     expect(await claim('b', 1, 20_000)).toEqual(['fenced'])
     expect(await claim('b', 2, 11_000)).toEqual(['granted', 'a 1'])
     expect(await claim('b', 1, 0)).toEqual(['fenced'])
-    expect(await claim('b', 2, 11_000)).toEqual(['granted', ''])
+    // The reply may have been lost.
+    expect(await claim('b', 2, 11_000)).toEqual(['granted', 'a 1'])
     expect(await claim('b', 3, 50_000)).toEqual(['granted', ''])
     expect(await claim('a', 9, 0)).toEqual(['granted', 'b 3'])
     // Of a server whose clock was ahead.

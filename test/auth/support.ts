@@ -1,6 +1,8 @@
 /** What the tests of authentication share: one token, brought in each of the ways a token can come. */
 import { type ConnectOptions, connect, type RawClient, UpgradeRefused } from '../support/raw-client.js'
+import type { TestRedis } from '../support/redis.js'
 import { contract, type TestServer } from '../support/server.js'
+import { until } from '../support/until.js'
 
 /** A token as it is put into `Sec-WebSocket-Protocol`. */
 export const asSubprotocol = (token: string): string =>
@@ -54,3 +56,13 @@ export async function settled(client: RawClient): Promise<void> {
   await client.nextWhere(([type, answered]) => type === 18 && answered === seq, 'the ack behind it')
 }
 let settles = 0
+
+/** Connects somebody, and has their place written again: the round of a node that is under way then knows of nobody who comes later. */
+export async function beginRound(redis: TestRedis, node: TestServer, user: string): Promise<RawClient> {
+  const key = `ackord:{/v1/live ${user}}:sessions`
+  const client = await redis.connect()
+  const entered = await node.enter(user)
+  await client.del(key)
+  await until(async () => (await client.exists(key)) === 1)
+  return entered
+}

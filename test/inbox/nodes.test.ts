@@ -124,6 +124,7 @@ describeWithRedis('a session that moves to the next node', () => {
     await a.live.user('ada').send('notice', { text: 'before' })
     expect(await older.next(21)).toEqual([21, 'notice', { text: 'before' }])
     const newer = await b.enter('ada', { session: 'moving' })
+    await until(() => [...a.gateway.sockets].every(({ isReplaced }) => isReplaced))
     await b.live.user('ada').send('notice', { text: '1' })
     await a.live.user('ada').send('notice', { text: '2' })
     await b.live.all.send('notice', { text: '3' })
@@ -132,6 +133,42 @@ describeWithRedis('a session that moves to the next node', () => {
     expect(heard).toEqual(expect.arrayContaining([{ text: '1' }, { text: '2' }, { text: '3' }]))
     await older.ping()
     expect(older.received.filter(({ frame }) => frame?.[0] === 21)).toHaveLength(1)
+    older.abort()
+    await closed
+  })
+
+  it('is told on the older one until the newer one is open, or where that is refused', async () => {
+    const redis = await startRedis()
+    const held: Array<(error?: Error) => void> = []
+    const onConnect = () =>
+      new Promise<void>((resolve, reject) =>
+        held.push((error) => (error === undefined ? resolve() : reject(error))),
+      )
+    const a = await startRedisNode(redis.port, { grace: 10_000 })
+    const b = await startRedisNode(redis.port, {
+      before: (app) => app.ackordGateway.addHook('onConnect', onConnect),
+    })
+    await until(() => [a, b].every(({ cluster }) => cluster.nodes().length === 2))
+    const older = await a.enter('ada', { session: 'moving' })
+    const closed = a.app.close()
+    await older.next(28)
+    const refused = b.enter('ada', { session: 'moving' })
+    await until(() => held.length === 1)
+    await b.live.user('ada').send('notice', { text: 'opening' })
+    expect(await older.next(21)).toEqual([21, 'notice', { text: 'opening' }])
+    held[0]?.(new Error('refused'))
+    await expect(refused).rejects.toThrow()
+    await a.live.user('ada').send('notice', { text: 'refused' })
+    expect(await older.next(21)).toEqual([21, 'notice', { text: 'refused' }])
+    const entering = b.enter('ada', { session: 'moving' })
+    await until(() => held.length === 2)
+    held[1]?.()
+    const newer = await entering
+    await until(() => [...a.gateway.sockets].every(({ isReplaced }) => isReplaced))
+    await a.live.user('ada').send('notice', { text: 'open' })
+    expect(await newer.next(21)).toEqual([21, 'notice', { text: 'open' }])
+    await older.ping()
+    expect(older.received.filter(({ frame }) => frame?.[0] === 21)).toHaveLength(2)
     older.abort()
     await closed
   })

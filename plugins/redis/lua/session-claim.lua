@@ -1,6 +1,7 @@
 -- Takes the place of a session among all nodes, for one of its connections; says the same again of one that has it.
--- KEYS[1]  the sessions of a user: a hash of session → "node order start"; `order` is the connection's among those of its node, `start` when
---          it began, in ms since 1970 by this server's clock
+-- KEYS[1]  the sessions of a user: a hash of session → "node order start", and behind that the node and order of the connection that had the
+--          place on another node; `order` is the connection's among those of its node, `start` when it began, in ms since 1970 by this
+--          server's clock
 -- ARGV[1]  the session      ARGV[2]  the node      ARGV[3]  the order      ARGV[4]  ms since the connection began
 -- ARGV[5]  most sessions of the user, or 0 for any number
 -- ARGV[6]  ms that the hash is kept from now on
@@ -20,9 +21,11 @@ local start = now - tonumber(ARGV[4])
 local previous = ''
 local held = redis.call('HGET', key, session)
 if held then
-  local at, its, began = string.match(held, '^(%S+) (%S+) (%S+)$')
+  local at, its, began, before = string.match(held, '^(%S+) (%S+) (%S+) ?(.*)$')
   if at == node then
     if tonumber(its) > order then return { 'fenced' } end
+    -- The reply to its first claim may have been lost.
+    if tonumber(its) == order then previous = before end
   else
     -- A start ahead of now is of a server whose clock was ahead: it says nothing.
     if tonumber(began) > start + slack and tonumber(began) <= now then return { 'fenced' } end
@@ -36,6 +39,8 @@ elseif most > 0 and redis.call('HLEN', key) >= most then
   end
   return reply
 end
-redis.call('HSET', key, session, node .. ' ' .. ARGV[3] .. ' ' .. string.format('%.0f', start))
+local place = node .. ' ' .. ARGV[3] .. ' ' .. string.format('%.0f', start)
+if previous ~= '' then place = place .. ' ' .. previous end
+redis.call('HSET', key, session, place)
 redis.call('PEXPIRE', key, ARGV[6])
 return { 'granted', previous }
