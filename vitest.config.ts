@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^ackord\/client$/, replacement: source('client/index.ts') },
       { find: /^ackord\/client\/msgpack$/, replacement: source('client/msgpack.ts') },
       { find: /^ackord\/react$/, replacement: source('client/react/index.ts') },
+      { find: /^ackord\/publisher$/, replacement: source('plugins/publisher/index.ts') },
       { find: /^ackord\/testing$/, replacement: source('client/testing/index.ts') },
     ],
   },
