@@ -8,9 +8,9 @@ import {
   type ServerFrame,
   Violation,
 } from '../../contract/wire/index.js'
-import type { Place } from './caps.js'
 import type { ServedCodec } from './codecs.js'
 import { DeflateOutlet, isCompressed } from './compression.js'
+import type { Place } from './gate/caps.js'
 import type { Identity, UpgradeInfo } from './hooks.js'
 import type { Message, Pack } from './message.js'
 import type { Mount } from './mount.js'

@@ -5,12 +5,12 @@ import fp from 'fastify-plugin'
 import { carriesBytes } from '../../contract/schemas.js'
 import { AckordError } from '../errors.js'
 import { loadCodecs } from './codecs.js'
+import { declareRoute } from './gate/route.js'
+import { listenForUpgrades, type PendingUpgrades } from './gate/upgrade.js'
 import { Gateway } from './gateway.js'
 import type { HookName, Hooks, Where } from './hooks.js'
 import { Mount, type MountDefinition } from './mount.js'
 import { type AckordOptions, checkAppOptions, resolveSettings, type Settings } from './options.js'
-import { declareRoute } from './route.js'
-import { listenForUpgrades, type PendingUpgrades } from './upgrade.js'
 
 /** What the gateway offers to other plugins. */
 export interface GatewayDecorator {
@@ -83,14 +83,15 @@ export const gatewayPlugin = fp<AckordOptions>(
   { name: '@ackord/gateway', fastify: '5.x' },
 )
 
-export { addressKey } from './address.js'
 export type { Codecs } from './codecs.js'
 export { Connection, type ConnectionSlots } from './connection.js'
 export { byteLength, frameOf, headerSize, writeFrame } from './framing.js'
-export { type Admission, admit, subprotocols } from './gate.js'
+export { addressKey } from './gate/address.js'
+export { type Admission, admit, subprotocols } from './gate/gate.js'
+export { checkUnit } from './gate/identity.js'
+export { closeCodeOf, Refusal, refusalOf, refuse } from './gate/refusal.js'
 export type { Gateway } from './gateway.js'
 export * from './hooks.js'
-export { checkUnit } from './identity.js'
 export { Message, type Pack } from './message.js'
 export {
   type Authenticator,
@@ -100,7 +101,6 @@ export {
 export { checkNames, NAMESPACE_NAMES } from './option-names.js'
 export { type AckordOptions, appLimit, type Durability, type Settings } from './options.js'
 export type { Drainable } from './outlet.js'
-export { closeCodeOf, Refusal, refusalOf, refuse } from './refusal.js'
 export type { Claim, SessionPlaces } from './registry.js'
 export type { Request } from './requests.js'
 export { Timeouts } from './timeouts.js'

@@ -11,17 +11,17 @@ import {
   type FrameOf,
   Violation,
 } from '../../contract/wire/index.js'
-import { addressKey } from './address.js'
-import { Cap } from './cap.js'
 import type { Connection } from './connection.js'
+import { addressKey } from './gate/address.js'
+import { Cap } from './gate/cap.js'
+import { checkIdentity } from './gate/identity.js'
+import { Refusal } from './gate/refusal.js'
 import type { Gateway } from './gateway.js'
 import { onBeat } from './heartbeat.js'
 import type { DisconnectInfo, Hooks, Identity, UpgradeInfo } from './hooks.js'
-import { checkIdentity } from './identity.js'
 import { Listeners } from './listeners.js'
 import { checkNames } from './option-names.js'
 import type { ResolvedSettings } from './options.js'
-import { Refusal } from './refusal.js'
 import { Registry, type SessionPlaces, sessionKey } from './registry.js'
 
 /** Handles one kind of frame. A thrown Violation closes the connection with its code. */

@@ -10,8 +10,8 @@ import {
 } from '../../contract/wire/index.js'
 import type { Connection } from './connection.js'
 import { FirstFlight } from './first-flight.js'
+import { closeCodeOf, Refusal } from './gate/refusal.js'
 import type { Identity } from './hooks.js'
-import { closeCodeOf, Refusal } from './refusal.js'
 
 const SESSION = /^[\w-]{1,64}$/
 const KNOWN_FEATURES: readonly string[] = Object.keys(FEATURES)

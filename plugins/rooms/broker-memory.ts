@@ -10,7 +10,7 @@ import {
   type Snapshot,
   type Subscriber,
 } from './broker.js'
-import { MemoryRoom, type RoomServices } from './memory-room.js'
+import { MemoryRoom, type RoomServices } from './memory/room.js'
 
 /** How often a memory broker frees what is over-age, in milliseconds. */
 export const SWEEP_INTERVAL = 30_000

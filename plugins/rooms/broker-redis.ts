@@ -13,14 +13,14 @@ import {
   type Snapshot,
   type Subscriber,
 } from './broker.js'
-import { publicationOf } from './log.js'
-import { type FeedHost, RoomFeed } from './redis-feed.js'
-import { decodeLive, encodeLive, type Live } from './redis-live.js'
-import { liveChannel, type PublishReply, RedisLog } from './redis-log.js'
-import { type Outcome, Publisher } from './redis-publisher.js'
-import { ReplicatedScripts } from './redis-replicated.js'
-import { Sweep } from './redis-sweep.js'
-import { SharedReads } from './shared-reads.js'
+import { publicationOf } from './memory/log.js'
+import { type FeedHost, RoomFeed } from './redis/feed.js'
+import { decodeLive, encodeLive, type Live } from './redis/live.js'
+import { liveChannel, type PublishReply, RedisLog } from './redis/log.js'
+import { type Outcome, Publisher } from './redis/publisher.js'
+import { ReplicatedScripts } from './redis/replicated.js'
+import { SharedReads } from './redis/shared-reads.js'
+import { Sweep } from './redis/sweep.js'
 
 /** Options of a Redis broker. */
 export interface RedisBrokerOptions {

@@ -1,6 +1,6 @@
 /** The `latest` values that a member could not be sent yet: only the newest of each. PROTOCOL.md § Rooms. */
 import { LATEST_BYTES, LATEST_KEYS, type Publication } from './broker.js'
-import { slotOf } from './latest.js'
+import { slotOf } from './slot.js'
 
 declare module '../gateway/connection.js' {
   interface ConnectionSlots {

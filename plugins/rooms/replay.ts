@@ -2,9 +2,9 @@
 import { refuseCall } from '../calls/index.js'
 import type { Connection, Message } from '../gateway/index.js'
 import type { GapReason, Position, Publication, Snapshot } from './broker.js'
-import { slotOf } from './latest.js'
 import { OWED_BYTES, owedBytes } from './owed.js'
 import type { Room } from './room.js'
+import { slotOf } from './slot.js'
 
 /** A joiner's start. */
 export interface Replay {

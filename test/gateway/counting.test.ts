@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
-import { addressKey } from '../../plugins/gateway/address.js'
-import { Authentications } from '../../plugins/gateway/authentications.js'
-import { Cap } from '../../plugins/gateway/cap.js'
-import { eventLoopLag, Load } from '../../plugins/gateway/load.js'
-import { Seldom } from '../../plugins/gateway/seldom.js'
+import { addressKey } from '../../plugins/gateway/gate/address.js'
+import { Authentications } from '../../plugins/gateway/gate/authentications.js'
+import { Cap } from '../../plugins/gateway/gate/cap.js'
+import { eventLoopLag, Load } from '../../plugins/gateway/gate/load.js'
+import { Seldom } from '../../plugins/gateway/gate/seldom.js'
 import { eventually } from './support.js'
 
 describe('an address', () => {

@@ -1,9 +1,9 @@
 import { setImmediate as turned } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
-import { Line } from '../../plugins/gateway/line.js'
-import { Refusal } from '../../plugins/gateway/refusal.js'
-import { Refusing } from '../../plugins/gateway/refusing.js'
+import { Line } from '../../plugins/gateway/gate/line.js'
+import { Refusal } from '../../plugins/gateway/gate/refusal.js'
+import { Refusing } from '../../plugins/gateway/gate/refusing.js'
 
 describe('the line of newcomers', () => {
   /** A round has `maxLag` / 30 ms. */

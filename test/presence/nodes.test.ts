@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
+import { clusterOf } from '../../plugins/cluster/index.js'
 import { redisOf } from '../../plugins/redis/index.js'
+import type { RawClient } from '../support/raw-client.js'
 import { describeWithRedis, startRedis, type TestRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { Seen, startNode, type TestNode } from './support.js'
@@ -14,6 +17,16 @@ const startTwo = async (): Promise<{ redis: TestRedis; a: TestNode; b: TestNode 
 }
 
 const isUp = (node: TestNode): boolean => redisOf(node.gateway)?.isUp === true
+
+/** What a client was told of a user since JOINED: their states, and `left`. */
+const toldOf = (client: RawClient, user: string): unknown[] =>
+  client.received.flatMap(({ frame = [] }) => {
+    const [type, , joined, updated, left] = frame
+    if (type !== 24) return []
+    const shown = [...(joined as unknown[][]), ...(updated as unknown[][])]
+    const states = shown.filter(([name]) => name === user).map(([, state]) => state)
+    return (left as unknown[]).includes(user) ? [...states, 'left'] : states
+  })
 
 describeWithRedis('presence on two nodes', () => {
   it('shows each node the members of the other, a user on both once', async () => {
@@ -50,6 +63,42 @@ describeWithRedis('presence on two nodes', () => {
     const closed = b.app.close().then(() => performance.now())
     await ann.becomes({ ann: [null, 1] })
     expect(performance.now() - (await closed)).toBeLessThan(1000)
+  })
+
+  it('does not lose sight of a user, nor of their state, who goes to another node when told to', async () => {
+    const redis = await startRedis()
+    const start = async (): Promise<TestNode> => startNode({ redis: await redis.connect(), grace: 5000 })
+    const [a, b, c] = [await start(), await start(), await start()]
+    await until(() => [a, b].every(({ gateway }) => clusterOf(gateway).nodes().length === 3))
+    const moves = { session: 'moves', features: ['goaway'] }
+    const [older, bobs] = [await a.enter('ann', moves), await a.enter('bob', { features: ['goaway'] })]
+    const [beas, cids] = [await b.enter('bea'), await c.enter('cid')]
+    await Seen.join(older, 'a', 1, { status: 'here' })
+    await Seen.join(bobs)
+    const bea = await Seen.join(beas)
+    const cid = await Seen.join(cids)
+    const others = { bob: [null, 1], cid: [null, 1] } as const
+    for (const seen of [bea, cid])
+      await seen.becomes({ ...others, ann: [{ status: 'here' }, 1], bea: [null, 1] })
+    const stopped = a.app.close()
+    await Promise.all([older.next(28), bobs.next(28)])
+    const newer = await b.enter('ann', moves)
+    const before = [bobs, beas, cids].map((client) => toldOf(client, 'ann').length)
+    // What b writes next has to wait for its turn.
+    beas.send([8, 1, { status: 'busy' }])
+    await bea.becomes({ ...others, ann: [{ status: 'here' }, 1], bea: [{ status: 'busy' }, 1] })
+    const ann = await Seen.join(newer, 'a', 1, { status: 'here' })
+    older.close(4004)
+    const rest = { ann: [{ status: 'here' }, 1], bea: [{ status: 'busy' }, 1], cid: [null, 1] } as const
+    await cid.becomes({ ...rest, ann: [{ status: 'here' }, 2], bob: [null, 1] })
+    await cid.becomes({ ...rest, bob: [null, 1] })
+    bobs.close(4004)
+    await Promise.all([ann, bea, cid].map((seen) => seen.becomes(rest)))
+    await stopped
+    const told = [bobs, beas, cids].flatMap((client, i) => toldOf(client, 'ann').slice(before[i]))
+    expect(
+      [...told, ...toldOf(newer, 'ann')].filter((state) => !isDeepStrictEqual(state, { status: 'here' })),
+    ).toEqual([])
   })
 
   it('keeps nothing in Redis of a room that everybody has left', async () => {

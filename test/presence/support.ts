@@ -38,6 +38,10 @@ export interface NodeOptions extends AckordOptions {
 export interface EnterOptions extends ConnectOptions {
   /** Of their contract. Default: the server's. */
   readonly hash?: string
+  /** Default: one of its own. */
+  readonly session?: string
+  /** What their client can do. Default: nothing. */
+  readonly features?: readonly string[]
 }
 
 /** Everything a test needs of one node. */
@@ -89,10 +93,15 @@ export async function startNode({ after, ...options }: NodeOptions = {}) {
     /** A connection that has said HELLO as `user` and got WELCOME. */
     async enter(
       user: string,
-      { hash = contract.hash, ...connectOptions }: EnterOptions = {},
+      {
+        hash = contract.hash,
+        session = `s${++sessions}`,
+        features = [],
+        ...connectOptions
+      }: EnterOptions = {},
     ): Promise<RawClient> {
       const client = await connect(`ws://127.0.0.1:${port}/live`, connectOptions)
-      client.send([1, `s${++sessions}`, hash, '1.0.0', [], user])
+      client.send([1, session, hash, '1.0.0', features, user])
       await client.next(17)
       return client
     },

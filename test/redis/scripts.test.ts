@@ -8,7 +8,7 @@ const names = readdirSync(folder).map((file) => file.replace(/\.lua$/, ''))
 const included = new Set(
   names.flatMap((name) => [...read(name).matchAll(/^-- include ([\w-]+)$/gm)].map(([, other]) => other)),
 )
-const header = (name: string): string => /^(--.*\n)+/.exec(read(name))?.[0] ?? ''
+const header = (name: string): string => /^(#!.*\n)?(--.*\n)+/.exec(read(name))?.[0] ?? ''
 
 describe('the scripts', () => {
   it('say at their top what they do, their keys and arguments, the reply and the bounds', () => {

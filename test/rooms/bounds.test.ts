@@ -6,8 +6,8 @@ import {
   PUBLISH_IDS,
   type Publication,
 } from '../../plugins/rooms/broker.js'
-import { Latest } from '../../plugins/rooms/latest.js'
-import { PublishIds } from '../../plugins/rooms/publish-ids.js'
+import { Latest } from '../../plugins/rooms/memory/latest.js'
+import { PublishIds } from '../../plugins/rooms/memory/publish-ids.js'
 
 const LIFE = PUBLISH_ID_SECONDS * 1000
 const value = (latestKey: string, payload = '1'): Publication => ({

@@ -15,7 +15,7 @@ import {
   SWEEP_INTERVAL,
   SWEEP_SLICE,
 } from '../../plugins/rooms/broker-memory.js'
-import { IDLE_SECONDS, NESTED_PUBLICATIONS } from '../../plugins/rooms/memory-room.js'
+import { IDLE_SECONDS, NESTED_PUBLICATIONS } from '../../plugins/rooms/memory/room.js'
 
 const LOG: RoomLog = { history: { messages: 10, seconds: 300, bytes: 1000 } }
 const SHORT: RoomLog = { history: { messages: 10, seconds: 1, bytes: 1000 } }

@@ -10,10 +10,10 @@ import {
   type RoomLog,
   type Snapshot,
 } from '../../plugins/rooms/broker.js'
-import { slotOf } from '../../plugins/rooms/latest.js'
-import { MemoryRoom } from '../../plugins/rooms/memory-room.js'
-import { decodeLive, wireKey } from '../../plugins/rooms/redis-live.js'
-import { type LogRedis, liveChannel, type PublishReply, RedisLog } from '../../plugins/rooms/redis-log.js'
+import { MemoryRoom } from '../../plugins/rooms/memory/room.js'
+import { decodeLive, wireKey } from '../../plugins/rooms/redis/live.js'
+import { type LogRedis, liveChannel, type PublishReply, RedisLog } from '../../plugins/rooms/redis/log.js'
+import { slotOf } from '../../plugins/rooms/slot.js'
 import { Dice } from '../fuzz/dice.js'
 import { historyOf, type Operation, Operations, type Past, type Profile } from './differential-ops.js'
 

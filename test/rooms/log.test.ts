@@ -7,7 +7,7 @@ import {
   RECOVERY_BYTES,
   RECOVERY_MESSAGES,
 } from '../../plugins/rooms/broker.js'
-import { FIRST_TAG, Log, nextTag } from '../../plugins/rooms/log.js'
+import { FIRST_TAG, Log, nextTag } from '../../plugins/rooms/memory/log.js'
 
 const HISTORY: History = { messages: 100, seconds: 60, bytes: 1000 }
 const posted = (payload: string, except?: string): Outgoing => ({

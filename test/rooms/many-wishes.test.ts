@@ -10,12 +10,15 @@ it('a connection that wishes to join 50,000 rooms is in as many as it may be, an
   const server = await startServer()
   const client = await server.enter('ann')
   const wished = 50_000
-  for (let seq = 1; seq <= wished; seq++) client.send([6, seq, 'channel', { id: `${seq}` }])
+  const atOnce = 500
   const answers = new Map<unknown, number>()
-  for (let i = 0; i < wished; i++) {
-    const [type, , code] = await client.nextWhere(([type]) => type === 22 || type === 19, 'an answer')
-    const what = type === 22 ? 'joined' : code
-    answers.set(what, (answers.get(what) ?? 0) + 1)
+  for (let seq = 0; seq < wished; ) {
+    for (let i = 0; i < atOnce; i++) client.send([6, ++seq, 'channel', { id: `${seq}` }])
+    for (let i = 0; i < atOnce; i++) {
+      const [type, , code] = await client.next()
+      const what = type === 22 ? 'joined' : code
+      answers.set(what, (answers.get(what) ?? 0) + 1)
+    }
   }
   const [connection] = server.gateway.sockets
   const most = connection?.mount.settings.maxRooms ?? 0

@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { serverClock } from '../../contract/server-clock.js'
 import { BrokerError, type Outgoing, type Position, type RoomLog } from '../../plugins/rooms/broker.js'
-import { RoomFeed } from '../../plugins/rooms/redis-feed.js'
-import { decodeLive, type Live } from '../../plugins/rooms/redis-live.js'
-import { liveChannel, RedisLog } from '../../plugins/rooms/redis-log.js'
+import { RoomFeed } from '../../plugins/rooms/redis/feed.js'
+import { decodeLive, type Live } from '../../plugins/rooms/redis/live.js'
+import { liveChannel, RedisLog } from '../../plugins/rooms/redis/log.js'
 import {
   latest,
   offsetsOf,

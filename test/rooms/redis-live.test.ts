@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeLive, encodeLive } from '../../plugins/rooms/redis-live.js'
+import { decodeLive, encodeLive } from '../../plugins/rooms/redis/live.js'
 import { latest, volatile } from '../conformance/broker-support.js'
 import { Dice } from '../fuzz/dice.js'
 

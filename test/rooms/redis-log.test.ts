@@ -11,7 +11,7 @@ import {
   RECOVERY_MESSAGES,
   type RoomLog,
 } from '../../plugins/rooms/broker.js'
-import { liveChannel, RedisLog } from '../../plugins/rooms/redis-log.js'
+import { liveChannel, RedisLog } from '../../plugins/rooms/redis/log.js'
 import {
   latest,
   NO_HISTORY,

@@ -6,7 +6,7 @@ import {
   PENDING_BYTES_IN_ALL,
   PENDING_PUBLICATIONS,
   Publisher,
-} from '../../plugins/rooms/redis-publisher.js'
+} from '../../plugins/rooms/redis/publisher.js'
 import { ROOMY, range, recoverable } from '../conformance/broker-support.js'
 
 /** A publisher whose batches a test answers. */

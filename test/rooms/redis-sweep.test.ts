@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../client/testing/clock.js'
-import { RESYNC_MS, SWEEP_MS, SWEEP_TICK_MS, Sweep, type Swept } from '../../plugins/rooms/redis-sweep.js'
+import { RESYNC_MS, SWEEP_MS, SWEEP_TICK_MS, Sweep, type Swept } from '../../plugins/rooms/redis/sweep.js'
 
 class Feed implements Swept {
   readonly room: string

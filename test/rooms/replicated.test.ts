@@ -3,7 +3,7 @@ import { serverClock } from '../../contract/server-clock.js'
 import type { RedisConnection, RedisHub, Script } from '../../plugins/redis/index.js'
 import type { Position } from '../../plugins/rooms/broker.js'
 import { RedisBroker } from '../../plugins/rooms/broker-redis.js'
-import { ReplicatedScripts } from '../../plugins/rooms/redis-replicated.js'
+import { ReplicatedScripts } from '../../plugins/rooms/redis/replicated.js'
 import {
   listen,
   offsetsOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SharedReads } from '../../plugins/rooms/shared-reads.js'
+import { SharedReads } from '../../plugins/rooms/redis/shared-reads.js'
 
 /** Reads that a test answers. */
 function start() {

@@ -1,8 +1,8 @@
 /** Verifications of tokens: a node runs so many at once, whatever reconnects. */
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
+import { Timeouts } from '../timeouts.js'
 import { Cap } from './cap.js'
 import { Refusal } from './refusal.js'
-import { Timeouts } from './timeouts.js'
 
 /** How many may wait for each that runs. */
 const WAITING_PER_RUN = 10

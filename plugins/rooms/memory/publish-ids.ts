@@ -1,4 +1,4 @@
-import { type Position, PUBLISH_ID_SECONDS, PUBLISH_IDS } from './broker.js'
+import { type Position, PUBLISH_ID_SECONDS, PUBLISH_IDS } from '../broker.js'
 
 const LIFE = PUBLISH_ID_SECONDS * 1000
 

@@ -1,6 +1,6 @@
 /** What the scripts of a room's log answer: one flat list of texts, read from its start. */
-import type { GapReason, Position, Publication, RoomLog } from './broker.js'
-import type { Head, PublishReply } from './redis-log.js'
+import type { GapReason, Position, Publication, RoomLog } from '../broker.js'
+import type { Head, PublishReply } from './log.js'
 
 /** A reply that is being read. Throws a TypeError where it is none of ours. */
 export class Reply {

@@ -8,10 +8,10 @@
  * `null` stands for what is absent. A batch with something to keep is written by plugins/redis/lua/room-publish.lua, one of volatile
  * publications only by `encodeLive`.
  */
-import type { EventDelivery } from '../../contract/contract.js'
-import { FRAMES } from '../../contract/wire/index.js'
-import { frameOf } from '../gateway/core.js'
-import type { Outgoing, Position, Publication } from './broker.js'
+import type { EventDelivery } from '../../../contract/contract.js'
+import { FRAMES } from '../../../contract/wire/index.js'
+import { frameOf } from '../../gateway/core.js'
+import type { Outgoing, Position, Publication } from '../broker.js'
 
 /** A message of a room's channel. */
 export interface Live {

@@ -2,11 +2,11 @@
  * One room's publications on this node: what its channel says, and from its log whatever the channel did not say. The channel is a hint, the
  * log is the truth. docs/decisions/room-log.md.
  */
-import type { Clock } from '../../contract/clock.js'
-import type { GapReason, Publication, RoomLog, Subscriber } from './broker.js'
-import { Cursor, type Place, samePlace } from './redis-cursor.js'
-import type { Live } from './redis-live.js'
-import type { RedisLog } from './redis-log.js'
+import type { Clock } from '../../../contract/clock.js'
+import type { GapReason, Publication, RoomLog, Subscriber } from '../broker.js'
+import { Cursor, type Place, samePlace } from './cursor.js'
+import type { Live } from './live.js'
+import type { RedisLog } from './log.js'
 
 /** Live messages held while the log is read. Beyond, they are dropped: the log has them. */
 const HELD_MESSAGES = 1000

@@ -1,7 +1,7 @@
 /** Newcomers stand in line, so that those who are here do not wait for them. docs/decisions/the-gate.md. */
 // Taken at load, so that fake timers a user installs later do not hold up the line.
 import { setImmediate } from 'node:timers'
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
 
 /** The newcomers of one round may take one in so many of the milliseconds by which the event loop may be late. */
 const ROUND_SHARE = 30

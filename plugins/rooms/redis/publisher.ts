@@ -1,7 +1,7 @@
 /** What this node publishes, on its way into Redis: per room in order, one batch at a time. docs/decisions/room-log.md. */
 // Taken at load, so that fake timers a user installs later do not stop it.
 import { setImmediate } from 'node:timers'
-import { BrokerError, type Outgoing, type Position, type RoomLog } from './broker.js'
+import { BrokerError, type Outgoing, type Position, type RoomLog } from '../broker.js'
 
 /** Publications of one room that may wait; one more is `UNAVAILABLE`. */
 export const PENDING_PUBLICATIONS = 16_384

@@ -9,7 +9,7 @@ import {
   RECOVERY_BYTES,
   RECOVERY_MESSAGES,
   type ReadFrom,
-} from './broker.js'
+} from '../broker.js'
 
 /** The tag before the first publication of a log. */
 export const FIRST_TAG = 0

@@ -1,7 +1,7 @@
 /** A refused connection: as an HTTP answer before the 101, as a close code after it. PROTOCOL.md § Refusals. */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply } from 'fastify'
-import { CLOSE, type CloseCode } from '../../contract/wire/index.js'
+import { CLOSE, type CloseCode } from '../../../contract/wire/index.js'
 
 /** Refuses an upgrade with an HTTP answer: `{ statusCode, code, message }` and, where given, `retryAfter` and Retry-After. */
 export class Refusal extends Error {

@@ -1,7 +1,7 @@
 /** Refusals in a storm: even to write them takes the time of those who are here. docs/decisions/the-gate.md. */
 // Taken at load, so that fake timers a user installs later do not hold them up.
 import { setImmediate } from 'node:timers'
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
 import type { Refusal } from './refusal.js'
 
 /** Milliseconds that refusals may take in one turn of the event loop. */

@@ -3,7 +3,7 @@
  * are a group, on one connection that never comes back: WAIT speaks for what was written on its own connection only, and one that was sent
  * again to another primary would answer for writes that are gone. docs/decisions/room-log.md.
  */
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
 import {
   meaningOf,
   type RedisConnection,
@@ -11,8 +11,8 @@ import {
   RedisUnavailable,
   type RedisValue,
   type Script,
-} from '../redis/core.js'
-import type { LogRedis } from './redis-log.js'
+} from '../../redis/core.js'
+import type { LogRedis } from './log.js'
 
 /** Scripts of one group; what comes meanwhile is the next. */
 const GROUP = 64

@@ -1,6 +1,6 @@
 /** How far a feed has come in the log of its room, and what of a live message follows there. docs/decisions/room-log.md. */
-import type { Position, Publication } from './broker.js'
-import type { Live } from './redis-live.js'
+import type { Position, Publication } from '../broker.js'
+import type { Live } from './live.js'
 
 /** A place in a room: in its log, and in its `latest` values. */
 export interface Place {

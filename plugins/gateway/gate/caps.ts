@@ -1,12 +1,12 @@
 /** What the namespaces of one app count at their gate, and give back. docs/limits.md. */
 import type { FastifyBaseLogger } from 'fastify'
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
+import { type AckordOptions, appLimit } from '../options.js'
 import { addressKey } from './address.js'
 import { Authentications } from './authentications.js'
 import { Cap } from './cap.js'
 import { Line } from './line.js'
 import { eventLoopLag, Load } from './load.js'
-import { type AckordOptions, appLimit } from './options.js'
 import { Refusal } from './refusal.js'
 import { Seldom } from './seldom.js'
 

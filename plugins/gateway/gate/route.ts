@@ -1,12 +1,12 @@
 /** The route of a namespace: the upgrade passes Fastify's own hooks and router, then the gate, then becomes a connection. */
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocketServer } from 'ws'
-import { deflateOptions, keepAcceptableOffers } from './compression.js'
+import { deflateOptions, keepAcceptableOffers } from '../compression.js'
+import type { Mount } from '../mount.js'
+import { GatewaySocket } from '../socket.js'
 import { Connection } from './connection.js'
 import { type Admission, admit } from './gate.js'
-import type { Mount } from './mount.js'
 import { answeredCode, Refusal, refusalOf, refuse } from './refusal.js'
-import { GatewaySocket } from './socket.js'
 import { endSoon, type PendingUpgrades } from './upgrade.js'
 
 /** Milliseconds a peer has to answer Close before its socket is destroyed. */

@@ -1,6 +1,6 @@
 /** Whether this node is too busy for anybody new. docs/decisions/the-gate.md. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
 
 /** Gives how late the event loop was on average since it was last asked, in ms, and ends with its app. */
 export interface LagMeter {

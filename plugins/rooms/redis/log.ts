@@ -2,7 +2,7 @@
  * The log of a room in Redis: one script per operation, with the answers that plugins/rooms/memory-room.ts gives. The keys, what is in
  * them and how long they live stand in plugins/redis/lua/room.lua. docs/decisions/redis-log.md.
  */
-import { type RedisHub, type RedisValue, type Script, script } from '../redis/core.js'
+import { type RedisHub, type RedisValue, type Script, script } from '../../redis/core.js'
 import {
   BrokerError,
   type BrokerErrorCode,
@@ -19,10 +19,10 @@ import {
   type ReadFrom,
   type RoomLog,
   type Snapshot,
-} from './broker.js'
-import { slotOf } from './latest.js'
-import { labelOf, leadOf } from './redis-live.js'
-import { Reply } from './redis-reply.js'
+} from '../broker.js'
+import { slotOf } from '../slot.js'
+import { labelOf, leadOf } from './live.js'
+import { Reply } from './reply.js'
 
 /** What the log needs of Redis: the hub, or whatever else runs scripts. */
 export type LogRedis = Pick<RedisHub, 'prefix' | 'isCluster' | 'run'>
@@ -196,4 +196,4 @@ const placeOf = (position: Position | undefined): RedisValue[] =>
     ? ['', '', '']
     : [position.epoch, Number.isSafeInteger(position.offset) ? position.offset : -1, position.tag]
 
-export type { Live } from './redis-live.js'
+export type { Live } from './live.js'

@@ -1,6 +1,6 @@
 /** What the application says of a user, looked at before it is believed. */
-import type { Identity } from './hooks.js'
-import type { Mount } from './mount.js'
+import type { Identity } from '../hooks.js'
+import type { Mount } from '../mount.js'
 import { Refusal } from './refusal.js'
 
 /** An end of less than this many ms since 1970, a day of 1973, was meant in seconds: there it is 3,000 years ahead. */

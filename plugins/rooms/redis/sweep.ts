@@ -1,6 +1,6 @@
 /** Looks after the feeds of a node: those that hear nothing, and all of them when Redis is back. docs/decisions/room-log.md. */
-import type { Clock, Timer } from '../../contract/clock.js'
-import type { RoomFeed } from './redis-feed.js'
+import type { Clock, Timer } from '../../../contract/clock.js'
+import type { RoomFeed } from './feed.js'
 
 /** Milliseconds in which every feed that heard nothing is checked once. */
 export const SWEEP_MS = 60_000

@@ -7,7 +7,7 @@ import {
   type RoomLog,
   type Snapshot,
   type Subscriber,
-} from './broker.js'
+} from '../broker.js'
 import { Latest } from './latest.js'
 import { Log, publicationOf } from './log.js'
 import { PublishIds } from './publish-ids.js'

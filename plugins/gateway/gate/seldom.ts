@@ -1,5 +1,5 @@
 /** What a peer can cause at will is not logged at will. */
-import type { Clock } from '../../contract/clock.js'
+import type { Clock } from '../../../contract/clock.js'
 
 /** Milliseconds in which each key is let through once. */
 const PERIOD_MS = 60_000

@@ -1,9 +1,9 @@
 /** The way to the 101: each check in its order, each refusal an HTTP answer. PROTOCOL.md § Opening, § Refusals. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { TOKEN_SUBPROTOCOL } from '../../contract/wire/index.js'
-import type { Identity, UpgradeInfo } from './hooks.js'
-import type { Mount } from './mount.js'
+import { TOKEN_SUBPROTOCOL } from '../../../contract/wire/index.js'
+import type { Identity, UpgradeInfo } from '../hooks.js'
+import type { Mount } from '../mount.js'
 import { CLOSING, Refusal } from './refusal.js'
 import type { PendingUpgrade } from './upgrade.js'
 
