@@ -3,7 +3,10 @@ import type { Cluster } from '../cluster/index.js'
 import type { Place, PresenceStore } from './store.js'
 
 /** What presence needs of the cluster. */
-export type PresenceCluster = Pick<Cluster, 'node' | 'generation' | 'isAlive' | 'onNode' | 'onGeneration'>
+export type PresenceCluster = Pick<
+  Cluster,
+  'node' | 'generation' | 'nodes' | 'isAlive' | 'onNode' | 'onGeneration'
+>
 
 /** One per app. */
 export class Places {
@@ -32,6 +35,11 @@ export class Places {
   get own(): Place {
     const { node, generation } = this.#cluster
     return { node, generation: Math.max(generation, this.#raised) }
+  }
+
+  /** Whether other nodes are alive. */
+  get hasOthers(): boolean {
+    return this.#cluster.nodes().length > 1
   }
 
   /** Others have given up what is below this generation, or this node does. */

@@ -2,6 +2,7 @@
 import type { Timer } from '../../contract/clock.js'
 import type { Connection, Flushable, Mount } from '../gateway/index.js'
 import { Following } from './following.js'
+import { Moving } from './moving.js'
 import {
   type Bounds,
   type Change,
@@ -26,6 +27,8 @@ export interface RoomHost {
   readonly store: PresenceStore
   readonly bounds: Bounds
   readonly place: Place
+  /** Whether there are other nodes, which a client that leaves may have gone to. */
+  readonly hasOthers: boolean
   /** This node's place was given up: it needs a generation of at least this. */
   raise(lowest: number): void
   /** Nobody of this node is in the room any more, and the store knows. */
@@ -48,6 +51,7 @@ export class PresenceRoom implements Flushable {
   readonly #telling: (room: PresenceRoom) => Telling
   readonly #following: Following
   readonly #writes = new Writes()
+  readonly #moving: Moving
   #told: Telling | undefined
   #entering = 0
   #loading: Promise<void> | undefined
@@ -66,6 +70,7 @@ export class PresenceRoom implements Flushable {
     this.#host = host
     this.view = new View(host.place.node)
     this.#telling = telling
+    this.#moving = new Moving(host.mount.clock, (user) => this.#ended(user))
     this.#following = new Following(host.store, name, {
       replace: (snapshot) => this.#replace(snapshot),
       update: (update) => this.#update(update),
@@ -110,15 +115,23 @@ export class PresenceRoom implements Flushable {
     return this.view.list
   }
 
-  /** A connection is no member any more. */
+  /** A connection is no member any more. Where it has ended because it was told to go elsewhere, its user stays for a moment. */
   left(connection: Connection): void {
     const here = this.members.get(connection)
     if (here === undefined) return
     this.members.delete(connection)
-    const connections = (this.view.own.get(here.user) ?? 1) - 1
-    this.view.setOwn(here.user, connections)
-    if (connections === 0) this.#writes.end(here.user)
-    else this.#writes.add(here.user)
+    const { user } = here
+    const hasMoved = connection.isMoving && connection.phase === 'closed' && this.#host.hasOthers
+    if (hasMoved && !this.view.isElsewhere(user)) this.#moving.add(user)
+    else this.#ended(user)
+  }
+
+  // One connection of a user fewer.
+  #ended(user: string): void {
+    const connections = (this.view.own.get(user) ?? 1) - 1
+    this.view.setOwn(user, connections)
+    if (connections === 0) this.#writes.end(user)
+    else this.#writes.add(user)
     this.#changed()
   }
 
@@ -184,8 +197,9 @@ export class PresenceRoom implements Flushable {
     }
   }
 
-  /** Says at once what is still to be said, unless that fails. Rejects never. */
+  /** Says what is still to be said, unless that fails: at once where nobody is on the way to another node. Rejects never. */
   async finish(): Promise<void> {
+    await this.#moving.over()
     await this.#writing
     while (this.#writes.isDue && !this.#isStopped && this.#failures === 0) {
       this.flush()
@@ -243,6 +257,7 @@ export class PresenceRoom implements Flushable {
     }
     for (const { user, places } of entries)
       if (places.has(here) && !this.view.own.has(user) && !this.#writes.has(user)) this.#writes.end(user)
+    this.#moving.look(this.view.isElsewhere)
     this.#told?.schedule()
   }
 
@@ -253,6 +268,7 @@ export class PresenceRoom implements Flushable {
       this.#writes.add(user)
       if (state !== undefined) this.#writes.setState(user, state, true)
     }
+    this.#moving.look(this.view.isElsewhere)
     this.#told?.schedule()
     this.#schedule()
   }
@@ -269,7 +285,8 @@ export class PresenceRoom implements Flushable {
 
   // Once nothing is left to say, the room may go.
   #settle(): void {
-    if (this.#isStopped || !this.isEmpty || this.#following.isReading || !this.#writes.isEmpty) return
+    if (this.#isStopped || !this.isEmpty || !this.#moving.isEmpty) return
+    if (this.#following.isReading || !this.#writes.isEmpty) return
     this.#host.over(this)
   }
 
@@ -278,6 +295,7 @@ export class PresenceRoom implements Flushable {
     this.#isStopped = true
     this.#told?.stop()
     this.#following.stop()
+    this.#moving.stop()
     if (this.#timer !== undefined) this.#host.mount.clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }

@@ -154,6 +154,9 @@ export class Presences {
         get place() {
           return places.own
         },
+        get hasOthers() {
+          return places.hasOthers
+        },
         raise: (lowest) => places.raise(lowest),
         over: (ended) => this.#over(key, ended),
       }

@@ -73,6 +73,10 @@ export class View {
     return this.#known.get(user)
   }
 
+  /** Whether the store has a user on another node. */
+  readonly isElsewhere = (user: string): boolean =>
+    [...(this.#known.get(user)?.places.keys() ?? [])].some((place) => nodeOf(place) !== this.#node)
+
   /** A user has so many connections here now. */
   setOwn(user: string, connections: number): void {
     if (connections > 0) {
@@ -81,9 +85,7 @@ export class View {
       this.#own.delete(user)
       this.#unshown.delete(user)
       // Nobody else is there: the state has ended with the user, which the store says a little later.
-      const known = this.#known.get(user)
-      if (known !== undefined && [...known.places.keys()].every((place) => nodeOf(place) === this.#node))
-        this.#known.delete(user)
+      if (!this.isElsewhere(user)) this.#known.delete(user)
     }
     this.#refresh(user)
   }

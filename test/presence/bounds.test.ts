@@ -72,6 +72,7 @@ it('remembers no more than 10,000 rooms that everybody left while the store was 
   const cluster = {
     node: 'me',
     generation: 1,
+    nodes: () => [],
     isAlive: () => true,
     onNode: () => () => undefined,
     onGeneration: () => () => undefined,

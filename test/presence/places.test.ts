@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeEvent } from '../../plugins/cluster/index.js'
+import type { ClusterNode, NodeEvent } from '../../plugins/cluster/index.js'
 import { Places, type PresenceCluster } from '../../plugins/presence/places.js'
 import type { Bounds, PresenceStore, Write } from '../../plugins/presence/store.js'
 import { MemoryPresence } from '../../plugins/presence/store-memory.js'
@@ -20,6 +20,10 @@ class FakeCluster implements PresenceCluster {
   readonly alive = new Map<string, number>()
   #onNode: ((event: NodeEvent, node: string) => void | Promise<void>) | undefined
   #onGeneration: ((generation: number) => void) | undefined
+
+  nodes(): readonly ClusterNode[] {
+    return [...this.alive.keys()].map((id) => ({ id, counts: {} }))
+  }
 
   isAlive(node: string, generation = 0): boolean {
     return generation >= (this.alive.get(node) ?? Number.POSITIVE_INFINITY)
