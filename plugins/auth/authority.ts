@@ -42,7 +42,7 @@ const ASK_MS = 2000
 const KEPT_MS = 86_400_000
 /** Milliseconds by which the clocks of two servers of one Redis may differ. */
 const SKEW_MS = 1000
-/** Milliseconds after which a revocation meets nobody on their way in, and no unused ticket: all of them began behind it. */
+/** Milliseconds after which a revocation of a user or session meets nobody on their way in, and none an unused ticket: all of them began behind it. */
 const PAST_MS = RECENT_MS + TICKET_MS
 
 declare module '../gateway/connection.js' {
@@ -235,8 +235,9 @@ export class Authority {
     const cut = now - Math.max(0, ms - SKEW_MS)
     const isToken = revocation.kind === 'token' && revocation.verdict === 'close'
     const meant = this.#meant(revocation).filter(({ slots }) => isToken || (slots.authenticated ?? 0) <= cut)
+    // Of a token, however long ago: who is on the way in by it was let in because this node did not know.
+    if (isToken || ms <= PAST_MS) this.#recent.add(key, revocation.verdict, now)
     if (ms <= PAST_MS) {
-      this.#recent.add(key, revocation.verdict, now)
       // Those that this node has made since the revoking one took them back.
       this.tickets.revoke(key).catch((error: unknown) => {
         log.warn({ err: error, path }, 'ackord: tickets that were revoked could not be taken back')
