@@ -11,7 +11,7 @@ import type { Settings } from './settings.js'
 import { isClosed, type State, whyUnsent } from './state.js'
 import type { Call, CallDelivery, CallOptions, OutboxEntry, PlainCode, VolatileCall } from './types.js'
 
-/** After so many refusals a queued call is not sent again by itself. */
+/** After so many refusals a queued call is not sent again by itself. `UNAVAILABLE` of a server that is degraded is none of them. */
 const MAX_REFUSALS = 8
 
 /** How a call ended. */
@@ -28,6 +28,8 @@ export interface Pending {
   readonly stream: boolean
   /** Sends it if it is its turn. False where the connection has no room for it, nor for any of its kind after it. */
   flush(): boolean
+  /** What it was `UNAVAILABLE` for may be back: it waits for that no longer. Sends nothing. */
+  retry?(): void
   down(state: State, untouched: boolean, channel: Channel): void
 }
 
@@ -40,6 +42,8 @@ export interface Calls {
   /** Why no call can be made now. */
   refusal(delivery: CallDelivery): PlainCode | undefined
   flush(): void
+  /** What was `UNAVAILABLE` may be back: sends what waits for that, in order. */
+  retry(): void
   down(state: State, untouched: boolean, channel: Channel): void
 }
 
@@ -108,9 +112,10 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     // Whether it may have run; and whether it already might have when it was sent last.
     let sent = false
     let sentBefore = false
-    // Whether a refusal asked to wait.
-    let held = false
+    // The code of the refusal that asked to wait.
+    let held: string | undefined
     let refusals = 0
+    let tries = 0
 
     function settle(outcome: Outcome): void {
       if (!pending.delete(self)) return
@@ -129,20 +134,30 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
 
     function refuse(frame: FrameOf<'FAIL'>): void {
       const outcome = refused(name, frame)
-      const { code, retry, retryAfter = delayOf(rules, refusals, random()) } = outcome.error
+      const { code, retry, retryAfter = delayOf(rules, tries++, random()) } = outcome.error
+      // The server says itself that it cannot now, and will say when it can: that may be before the next try.
+      const told = code === 'UNAVAILABLE' && link.get().degraded
+      const late = clock.now() + retryAfter >= expires
       // Of those that may be repeated, one that took too long would take as long again.
-      const again = queued && retry && code !== 'TIMEOUT' && ++refusals < MAX_REFUSALS
-      if (!again || clock.now() + retryAfter >= expires) {
+      const again = queued && retry && code !== 'TIMEOUT' && (told || (++refusals < MAX_REFUSALS && !late))
+      if (!again) {
         settle(outcome)
         return
       }
-      held = true
-      alarm.set(retryAfter, () => {
-        held = false
-        wait()
-        flush()
-      })
+      held = code
+      if (late) wait()
+      else {
+        alarm.set(retryAfter, () => {
+          release()
+          flush()
+        })
+      }
       changed()
+    }
+
+    function release(): void {
+      held = undefined
+      wait()
     }
 
     const self: Pending = {
@@ -190,6 +205,11 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
         }
         return true
       },
+      retry() {
+        if (held !== 'UNAVAILABLE') return
+        tries = 0
+        release()
+      },
       down(state, untouched, channel) {
         const begun = seq !== 0
         if (begun && home !== channel) return
@@ -232,6 +252,10 @@ export function createCalls(link: Link, settings: Settings, changed: () => void)
     pending,
     refusal,
     flush,
+    retry() {
+      for (const call of pending) call.retry?.()
+      flush()
+    },
     down(state, untouched, channel) {
       for (const call of pending) call.down(state, untouched, channel)
     },

@@ -29,6 +29,10 @@ export function createClient<C extends object, E extends object, R extends objec
       core.rooms?.flush()
       calls.flush()
     },
+    retry() {
+      core.rooms?.retry()
+      calls.retry()
+    },
     down(state, untouched, channel) {
       calls.down(state, untouched, channel)
       core.rooms?.down(state, channel)

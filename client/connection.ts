@@ -32,6 +32,8 @@ export interface Parts {
   room(frame: RoomFrame): void
   /** There may be room: sends what waits, in order. */
   flush(): void
+  /** What was `UNAVAILABLE` may be back: sends what waits for that, in order. */
+  retry(): void
   /**
    * What was in flight on `channel` is lost; `state` tells how it goes on. `untouched`: the server has run none of it. Runs no
    * code of the application.
@@ -51,6 +53,9 @@ export interface Link extends Connection {
   readonly channel: Channel
 }
 
+/** Those who were told `restored` together do not come together: each waits up to so long, in ms. */
+const RESTORED_MS = 1000
+
 /** Makes a connection that does nothing yet. */
 export function createConnection(
   { hash, version }: Descriptor,
@@ -61,6 +66,7 @@ export function createConnection(
   const { options, rules, clock, random, report } = settings
   const notice = createNotice(report)
   const alarm = createAlarm(clock)
+  const restored = createAlarm(clock)
   const features = options.token ? ['goaway', 'token'] : ['goaway']
   let session = ''
   let opened = 0
@@ -111,9 +117,12 @@ export function createConnection(
   }
 
   function show(): void {
+    const { degraded } = picture
     if (state.state === 'open' || isClosed(state)) moving = false
     if (moving) picture = { ...state, state: 'open', stable: false, retryIn: undefined }
     else picture = state.degraded && state.state !== 'open' ? { ...state, degraded: false } : state
+    if (isClosed(state)) restored.stop()
+    else if (degraded && !picture.degraded) restored.set(random() * RESTORED_MS, parts.retry)
     notice.changed()
   }
 

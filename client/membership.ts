@@ -32,6 +32,8 @@ export interface Membership {
   leave(holder: Holder): void
   /** Sends its JOIN; false where the connection has no room for it, nor for any after it. */
   flush(): boolean
+  /** What it was `UNAVAILABLE` for may be back: sends its JOIN now if it waits for that. */
+  retry(): void
   receive(frame: RoomFrame): void
   down(state: State, channel: Channel): void
 }
@@ -88,6 +90,8 @@ export function createMembership(
   // Joined before: to be refused now is news, not an answer.
   let known = lasting
   let refusals = 0
+  // Whether it waits because the server could not.
+  let held = false
   // Holes and forks in a row, and when the last one was.
   let breaks = 0
   let broken = 0
@@ -141,8 +145,10 @@ export function createMembership(
   }
 
   function refuse(answer: Failed): void {
-    const { retry, retryAfter } = answer.error
-    if (known && retry) alarm.set(retryAfter ?? delayOf(rules, refusals++, random()), rejoin)
+    const { code, retry, retryAfter } = answer.error
+    // No answer yet, as where there is no connection.
+    held = code === 'UNAVAILABLE'
+    if (held || (known && retry)) alarm.set(retryAfter ?? delayOf(rules, refusals++, random()), rejoin)
     else if (lasting) report(answer.error)
     else release([...holders.keys()], answer, 'refused')
   }
@@ -181,6 +187,7 @@ export function createMembership(
     )
     if (given === 0) return false
     home = channel
+    held = false
     seq = Math.max(0, given)
     if (given < 0) refuse(failed(name, 'TOO_LARGE'))
     else alarm.set(timeout, () => refuse(failed(name, 'TIMEOUT')))
@@ -199,6 +206,11 @@ export function createMembership(
     },
     leave: (holder) => release([holder], failed(name, 'CANCELLED')),
     flush,
+    retry() {
+      if (!held) return
+      refusals = 0
+      rejoin()
+    },
     receive(frame) {
       if (!joined) return
       switch (frame[0]) {

@@ -13,6 +13,8 @@ export interface Rooms {
   receive(frame: RoomFrame): void
   /** Sends the JOINs that are due, as far as the connection has room. */
   flush(): void
+  /** Sends the JOINs that wait because the server could not, in order. */
+  retry(): void
   down(state: State, channel: Channel): void
 }
 
@@ -65,6 +67,9 @@ export function createRooms(link: Link, settings: Settings): Rooms {
     // A key that no membership has belongs to a room that the server joined this connection to, or that was just left.
     receive: (frame) => byKey.get(frame[0] === 22 ? frame[2] : frame[1])?.receive(frame),
     flush,
+    retry() {
+      for (const membership of memberships.values()) membership.retry()
+    },
     down(state, channel) {
       for (const membership of memberships.values()) membership.down(state, channel)
     },

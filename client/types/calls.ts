@@ -49,7 +49,7 @@ export interface CallOptions {
    * Default the client's `timeout`.
    */
   readonly timeout?: number
-  /** Milliseconds a queued call may wait for a connection until `EXPIRED`; default the client's `outbox.ttl`. */
+  /** Milliseconds a queued call may wait for a connection, or because it was refused for now, until `EXPIRED`; default the client's `outbox.ttl`. */
   readonly ttl?: number
 }
 

@@ -72,7 +72,7 @@ export interface ClientOptions {
    * Where the inbox starts, in contracts with recoverable events outside rooms: after a position that the application stored, or with this many of
    * the newest. Default: with what comes once it is joined, which is after the connection is open.
    */
-  readonly inbox?: JoinOptions
+  readonly inbox?: JoinOptions | undefined
   /**
    * Told of what no promise can carry: a listener or `token` that threw, an address that is none. After the turn. Default:
    * `reportError` where there is one, else the console.

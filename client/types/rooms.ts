@@ -34,12 +34,15 @@ export type Joined =
 /** Options of `join`. */
 export interface JoinOptions {
   /** Continue after this position. */
-  readonly since?: Position
+  readonly since?: Position | undefined
   /** Or start with this many of the newest recoverable events. */
-  readonly last?: number
+  readonly last?: number | undefined
 }
 
-/** Where a room handle stands. `joining` also while a membership waits for the next connection. */
+/**
+ * Where a room handle stands. `joining` also while a membership waits for the next connection: after the connection was closed for good, until
+ * `connection.connect()`.
+ */
 export type RoomState = 'out' | 'joining' | 'joined'
 
 /** The events of a room or a contract: payload, and the ack where the server asks for one; `delivery` of those that the inbox brings. */
@@ -70,7 +73,8 @@ export interface Room<E extends object> {
   /**
    * Joins, and joins again after each reconnect until `leave`. A second join of the same handle gives the same answer.
    * `options` count where no other handle is in. Settles with the answer, or `TIMEOUT`, `CANCELLED` by `leave`, or why the
-   * connection ended for good (`CLOSED`, `UNAUTHORIZED`, `FORBIDDEN`, `UPGRADE_REQUIRED`); while there is no connection it waits for one. Never rejects; throws a TypeError for a `since` that is no position and a `last` that is
+   * connection ended for good (`CLOSED`, `UNAUTHORIZED`, `FORBIDDEN`, `UPGRADE_REQUIRED`); while there is no connection it waits for one. Where the
+   * server answers `UNAVAILABLE`, as while `connection.get().degraded`, it waits too, for as long as that lasts, and asks again. Never rejects; throws a TypeError for a `since` that is no position and a `last` that is
    * no integer of 0 or more.
    */
   join(options?: JoinOptions): Promise<Joined>

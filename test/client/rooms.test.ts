@@ -1061,7 +1061,7 @@ function parts(request: Channel['request']): { readonly link: Link; readonly set
   const settings = createSettings({ clock: new FakeClock() })
   const channel = { ...createChannel(settings.codec), request }
   const descriptor = { version: '1', hash: '', calls: {}, rooms: {} }
-  const none = { event() {}, room() {}, flush() {}, down() {} }
+  const none = { event() {}, room() {}, flush() {}, retry() {}, down() {} }
   const connection = createConnection(descriptor, 'ws://test', settings, none)
   return { settings, link: { ...connection, channel } }
 }

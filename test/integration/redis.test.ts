@@ -41,7 +41,10 @@ async function node(redis: TestRedis, user: string) {
     authenticate: ({ token }) => (token === undefined ? null : { id: token }),
   })
   await app.register(ackord, { redis: await redis.connect(), grace: 100 })
-  await app.register(live.plugin({ rooms: { board: { join: () => true } } }))
+  // Who may join is asked for each JOIN.
+  const joins = { asked: 0 }
+  const join = () => ++joins.asked > 0
+  await app.register(live.plugin({ rooms: { board: { join } } }))
   const network = await createNetwork(app)
   const client = createClient<object, object, BoardRooms>(descriptor, 'ws://test/board', {
     WebSocket: network.WebSocket,
@@ -53,7 +56,7 @@ async function node(redis: TestRedis, user: string) {
   board.on('posted', (text, { position }) => log.push(`${text} ${position?.offset}`))
   board.onGap((reason) => void log.push(`gap ${reason}`))
   const post = (text: string) => app.ackord(live).room.board({}).publish('posted', text)
-  return { board, client, log, post }
+  return { board, client, joins, log, post }
 }
 
 const shown = (members: readonly Member<string>[]): string =>
@@ -111,5 +114,22 @@ describeWithRedis('clients of two nodes', () => {
     redis.resume()
     await until(() => !client.connection.get().degraded)
     expect([client.connection.state, board.state]).toEqual(['open', 'joined'])
+  }, 60_000)
+
+  it('join once Redis is back, where the first JOIN came while it was away', async () => {
+    const redis = await startRedis()
+    const { board, client, joins, post, log } = await node(redis, 'ada')
+    client.connection.connect()
+    await until(() => client.connection.state === 'open')
+    redis.freeze()
+    await until(() => client.connection.get().degraded)
+    const joined = board.join()
+    await until(() => joins.asked > 1)
+    expect(board.state).toBe('joining')
+    redis.resume()
+    expect(await joined).toMatchObject({ ok: true, gap: undefined })
+    await post('a')
+    await until(() => log.length === 1)
+    expect(log).toEqual(['a 1'])
   }, 60_000)
 })
