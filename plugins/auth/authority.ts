@@ -211,7 +211,7 @@ export class Authority {
     const isToken = revocation.kind === 'token' && revocation.verdict === 'close'
     const written = this.#log.add(isToken ? { ...revocation, expiresAt: until } : revocation, until)
     const [id] = await Promise.all([written, tickets]).catch((error: unknown) => {
-      throw new ClusterError('UNAVAILABLE', { cause: error })
+      throw new ClusterError('UNAVAILABLE', NOT_TOLD, { cause: error })
     })
     let count = 0
     const options = { timeout: ASK_MS, nodes: 'others' } as const
@@ -287,4 +287,6 @@ export class Authority {
   }
 }
 
+const NOT_TOLD =
+  'revoked on this node; Redis could not be told for the others: revoke again when it is back, it is connected to again by itself'
 const NOT_YET = 'a node has not answered what was revoked yet; it does as soon as it reads the list in Redis'

@@ -101,8 +101,9 @@ export class ClusterError extends Error {
   readonly code: ClusterErrorCode
   /** The same may succeed later. */
   readonly retry: boolean
-  constructor(code: ClusterErrorCode, options?: ErrorOptions) {
-    super(MESSAGES[code], options)
+  /** `message`: what happened and what to do, where more is known than the code says. */
+  constructor(code: ClusterErrorCode, message: string = MESSAGES[code], options?: ErrorOptions) {
+    super(message, options)
     this.name = 'ClusterError'
     this.code = code
     this.retry = code === 'UNAVAILABLE'

@@ -70,7 +70,8 @@ export interface LiveRoom<
   readonly key: string
   /**
    * Publishes to all members. Resolves when a recoverable or latest event is kept, with the position of a recoverable
-   * one; a volatile one when it is handed on. Rejects with ACKORD_INVALID_PAYLOAD or a BrokerError.
+   * one; a volatile one when it is handed on. Rejects with ACKORD_INVALID_PAYLOAD or a BrokerError: after
+   * UNAVAILABLE it may yet have been kept, try again under the same `id`.
    */
   publish<N extends keyof E & string>(
     event: N,
@@ -78,8 +79,8 @@ export interface LiveRoom<
     options?: PublishOptions<C, U, D>,
   ): Promise<Position | undefined>
   /**
-   * The members on all nodes, and on this one first; of more than 10,000 that many. Rejects with a ClusterError, UNAVAILABLE, where a node
-   * that lives has not answered in 5,000 ms, or Redis is away.
+   * The members on all nodes, and on this one first; of more than 10,000 that many. Rejects with a ClusterError, UNAVAILABLE, where Redis is
+   * away, or a node that counts as alive has not answered in 5,000 ms: also one that was killed, until it is lost after 15 s.
    */
   members(): Promise<readonly MemberInfo[]>
   /** The members on this node. */
@@ -89,7 +90,8 @@ export interface LiveRoom<
   /**
    * Ends the memberships, and joins under way, of a connection or of all connections of a user (by id), on all nodes; how many. What was
    * published before still reaches them, unless `why` is `revoked`: then nothing leaves that was not yet written. On this node it is done when
-   * it returns. Rejects with a ClusterError, UNAVAILABLE, where a node that lives has not said within 5,000 ms that it is done there.
+   * it returns. Rejects with a ClusterError, UNAVAILABLE, where Redis is away, or a node that counts as alive has not said within 5,000 ms that
+   * it is done there: also one that was killed, until it is lost after 15 s.
    */
   evict(who: LiveConnection<C, U, D> | MemberInfo | string, why?: 'evicted' | 'revoked'): Promise<number>
   /** Asks every member, on all nodes; iterates over the answers as they come. See `Asking.askAll`. */
@@ -129,8 +131,8 @@ export interface LiveCount {
 /** What a room with presence has besides. */
 export interface PresentRoom<S> {
   /**
-   * Who is in the room on all nodes: each user once, of more than 10,000 that many. Rejects where nobody on this node is in it and Redis is
-   * away; with somebody here it is then as it was.
+   * Who is in the room on all nodes: each user once, of more than 10,000 that many. Members of a node that was killed are shown for up to 20 s.
+   * Rejects with a ClusterError, UNAVAILABLE, where nobody on this node is in it and Redis is away; with somebody here it is then as it was.
    */
   presence(): Promise<ReadonlyArray<PresentMember<S>>>
 }
@@ -188,7 +190,7 @@ export interface Asking<C extends ContractDefinition> {
   ): Promise<Answer<AckOf<EventsOf<C>[N]>>>
   /**
    * Every answer of every node, as they come; leaving the loop stops waiting on all of them. Ends 500 ms behind the timeout at the latest. A
-   * node that dies meanwhile is `nodeLost`, for each of its connections that has not answered; while Redis is away this node's connections
+   * node that dies meanwhile is `nodeLost` after 15 s (`timeout` where that ends before), for each of its connections that has not answered; while Redis is away this node's connections
    * answer and each other node is one `failed`, `UNAVAILABLE`.
    */
   askAll<N extends AskName<C>>(
@@ -202,7 +204,10 @@ export interface Asking<C extends ContractDefinition> {
 export interface Live<C extends ContractDefinition, U extends Identity, D> {
   /** The open connections of this node. */
   connections(): IterableIterator<LiveConnection<C, U, D>>
-  /** How many there are on all nodes, which tell each other every 2,000 ms; of this node as it is now. While Redis is away: as it was. */
+  /**
+   * How many there are: of this node as it is now; of others as they last said, every 2,000 ms, and of one that was killed until it is lost
+   * after 15 s. While Redis is away: as it was.
+   */
   count(): Promise<LiveCount>
   /** One user. */
   user(id: string): LiveUser<C>

@@ -49,7 +49,7 @@ function checkOptions(
 ): void {
   const { path, authenticate, routeConfig, jwt, reauthorize, tickets, data } = options
   checkNames(options, NAMESPACE_NAMES)
-  if (typeof path !== 'string') throw invalid('path: where it is served, such as "/chat"')
+  checkPath(path)
   if (authenticate !== undefined && authenticate !== 'none' && typeof authenticate !== 'function') {
     throw invalid("authenticate: a function or 'none'")
   }
@@ -61,6 +61,18 @@ function checkOptions(
   if (tickets !== undefined && typeof tickets !== 'boolean') throw invalid('tickets: true or false')
   if (data !== undefined && typeof data !== 'function') throw invalid('data: a function')
   checkUse(options, hasRooms)
+}
+
+/** Segments, each behind a slash. */
+const PATH = /^(\/[\w.~-]+)+$/
+
+// A prefix is put right before it, and would make another path of one without its slash.
+function checkPath(path: unknown): void {
+  if (typeof path === 'string' && PATH.test(path)) return
+  const meant = typeof path === 'string' ? `/${path.split('/').filter(Boolean).join('/')}` : ''
+  throw invalid(
+    `path: ${JSON.stringify(path)} must be plain segments, each behind a slash; write "${PATH.test(meant) ? meant : '/chat'}"`,
+  )
 }
 
 // Whoever sets these expects something of them.

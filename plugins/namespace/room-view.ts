@@ -1,6 +1,6 @@
 /** A room as the rest of the API reaches it. */
 import type { AskOptions } from '../calls/index.js'
-import { type ClusterAnswer, ClusterError, clusterOf } from '../cluster/index.js'
+import { type ClusterAnswer, ClusterError, clusterOf, LOST_MS, type LostWhy } from '../cluster/index.js'
 import type { Mount } from '../gateway/index.js'
 import { type PresentMember, presenceOf } from '../presence/index.js'
 import { type CompiledRoom, checkedKey, type Position, roomsOf } from '../rooms/index.js'
@@ -110,10 +110,21 @@ export class RoomView {
     const cluster = clusterOf(this.#mount.gateway)
     for await (const answer of cluster.ask(kind, body, { timeout: NODES_MS, nodes })) {
       if (answer.lost === undefined) yield answer
-      else if (answer.lost !== 'nodeLost') throw new ClusterError('UNAVAILABLE')
+      else if (answer.lost !== 'nodeLost')
+        throw new ClusterError('UNAVAILABLE', incomplete(kind, answer.lost))
     }
   }
 }
+
+const WHY: Readonly<Record<Exclude<LostWhy, 'nodeLost'>, string>> = {
+  unavailable: 'Redis is away, or lost a message between nodes; it is connected to again by itself',
+  timeout: `a node that counts as alive has not answered within ${NODES_MS} ms; one that died counts as lost after ${LOST_MS} ms`,
+  overloaded: 'a node has more questions than it takes',
+  failed: 'a node failed to answer; its log says why',
+}
+
+const incomplete = (kind: string, why: Exclude<LostWhy, 'nodeLost'>): string =>
+  `${kind === KIND.EVICT ? 'evicted on this node, but not known to be on all' : 'not every node has answered'}: ${WHY[why]}. Try again`
 
 function meantBy(who: ConnectionView | MemberInfo | string): EvictBody['who'] {
   if (typeof who === 'string') return ['user', who]

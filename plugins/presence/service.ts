@@ -1,7 +1,9 @@
 /** The presence of one namespace on this node. */
 import type { Timer } from '../../contract/clock.js'
 import { CLOSE, type FrameOf, Violation } from '../../contract/wire/index.js'
+import { ClusterError } from '../cluster/index.js'
 import type { Connection, EnterInfo, Entering, JoinInfo, Mount, Request } from '../gateway/index.js'
+import { RedisUnavailable } from '../redis/index.js'
 import { Join, roomsOf } from '../rooms/index.js'
 import type { Places } from './places.js'
 import { PresenceRoom, type RoomHost } from './room.js'
@@ -117,7 +119,9 @@ export class Presences {
     if (presence !== undefined) this.#linger(key, presence)
   }
 
-  /** Who is in a room, on all nodes. Rejects where nobody of this node is there and the store is away. */
+  /**
+   * Who is in a room, on all nodes. Rejects with a ClusterError, UNAVAILABLE, where nobody of this node is there and Redis is away.
+   */
   async members(room: string, key: string): Promise<readonly PresentMember[]> {
     const states = this.#states.get(room)
     if (states === undefined) return []
@@ -131,7 +135,7 @@ export class Presences {
         connections,
       }))
     }
-    const { entries } = await this.#store.read(this.#nameOf(key))
+    const { entries } = await this.#store.read(this.#nameOf(key)).catch(refuse)
     return entries.map(({ user, state, places }) => ({
       user,
       state: read(state),
@@ -226,4 +230,11 @@ export class Presences {
     for (const room of this.#rooms.values()) room.stop()
     this.#rooms.clear()
   }
+}
+
+const AWAY =
+  'who is in the room could not be read from Redis, and nobody of this node is in it; try again: it is connected to again by itself'
+
+function refuse(error: unknown): never {
+  throw error instanceof RedisUnavailable ? new ClusterError('UNAVAILABLE', AWAY, { cause: error }) : error
 }

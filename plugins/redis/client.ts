@@ -24,6 +24,8 @@ export type RedisClient = RedisServerClient | RedisClusterClient
 export interface RedisConnection {
   /** `ready` where commands are sent at once. */
   readonly status: string
+  /** What it was made with. */
+  readonly options?: unknown
   connect(): Promise<unknown>
   /** Ends the connection; with `true` it comes back. */
   disconnect(reconnect?: boolean): void

@@ -59,7 +59,7 @@ export class Commands {
 
   /** Rejects with NoAnswer, or with the error of the client. `asBuffers`: texts of the reply. */
   send(command: string, args: RedisValue[], asBuffers: boolean): Promise<unknown> {
-    if (!this.isReady) return Promise.reject(new NoAnswer(`the client is ${this.#connection.status}`, false))
+    if (!this.isReady) return Promise.reject(new NoAnswer(notConnected(this.#connection), false))
     const connection = this.#connection
     const reply = asBuffers ? connection.callBuffer(command, args) : connection.call(command, args)
     return new Promise((resolve, reject) => {
@@ -87,3 +87,15 @@ export class Commands {
     this.#connection.disconnect()
   }
 }
+
+// Where a client connects to, without its user and password.
+function addressOf(options: unknown): string {
+  if (typeof options !== 'object' || options === null) return 'Redis'
+  if ('sentinels' in options && Array.isArray(options.sentinels)) return 'the master that Sentinel names'
+  if ('path' in options && typeof options.path === 'string') return options.path
+  if ('host' in options && 'port' in options) return `${options.host}:${options.port}`
+  return 'Redis'
+}
+
+const notConnected = ({ options }: RedisConnection): string =>
+  `not connected to ${addressOf(options)}; is it running, and to be reached from here? It is tried again by itself`

@@ -37,7 +37,7 @@ export interface RedisBrokerOptions {
 }
 
 /**
- * Rooms whose logs are in Redis: see plugins/rooms/redis-log.ts for what is kept and for how long. While Redis is away, volatile
+ * Rooms whose logs are in Redis: see plugins/rooms/redis/log.ts for what is kept and for how long. While Redis is away, volatile
  * publications reach this node's own subscribers, and everything else is `UNAVAILABLE`.
  */
 export class RedisBroker implements Broker {
@@ -225,10 +225,13 @@ export class RedisBroker implements Broker {
   }
 
   #failure(error: unknown, room: string): BrokerError {
-    const failure =
-      error instanceof BrokerError
-        ? error
-        : new BrokerError('UNAVAILABLE', `Redis did not publish into ${room}`, { cause: error })
+    if (error instanceof BrokerError && error.code !== 'UNAVAILABLE') return this.#told(error, room)
+    const cause = error instanceof BrokerError ? (error.cause ?? error) : error
+    const message = `Redis did not confirm what was published into ${room}; try again under the same id, and it is kept once`
+    return this.#told(new BrokerError('UNAVAILABLE', message, { cause }), room)
+  }
+
+  #told(failure: BrokerError, room: string): BrokerError {
     if (!(failure.cause instanceof RedisUnavailable)) this.#onError(failure, room)
     return failure
   }

@@ -187,6 +187,7 @@ describeWithRedis('revoke', () => {
     const done = a.live.revoke({ user: 'ann' })
     expect([...a.live.connections()]).toEqual([])
     await expect(done).rejects.toThrow(ClusterError)
+    await expect(done).rejects.toThrow('revoked on this node; Redis could not be told')
     await expect(a.live.revoke({ tokenId: 't' })).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: true })
     expect((await here.closed()).code).toBe(4508)
     expect(await outcome(a, { inHello: 'ben:t' })).toBe(4506)

@@ -8,8 +8,8 @@ import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import type { Outgoing, RoomLog } from '../../plugins/rooms/broker.js'
-import { encodeLive } from '../../plugins/rooms/redis-live.js'
-import { liveChannel, RedisLog } from '../../plugins/rooms/redis-log.js'
+import { encodeLive } from '../../plugins/rooms/redis/live.js'
+import { liveChannel, RedisLog } from '../../plugins/rooms/redis/log.js'
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
 

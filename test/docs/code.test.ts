@@ -48,12 +48,36 @@ function diagnose(files: readonly string[]): string[] {
     })
 }
 
-it('docs/patterns.md and docs/scaling.md have only code that compiles', { timeout: 240_000 }, async () => {
+/** The README's contract with all there is to say, its client, and the example that goes by it; what an application has is declared. */
+async function writeReadme(folder: string): Promise<string[]> {
+  const blocks = [...blocksOf('README.md').values()]
+  const contract = blocks.find((code) => code.includes("version: '2.0.0'"))
+  const example = blocks.find((code) => code.includes('general.presence.set('))
+  if (contract === undefined || example === undefined) throw new Error('README.md has other blocks')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'contract.ts'), contract)
+  const { default: made }: { default: Contract } = await import(join(folder, 'contract.ts'))
+  writeFileSync(join(folder, 'chat.client.ts'), printClient(made))
+  const own = `import { createChat, type Message } from './chat.client.js'
+    const chat = createChat('ws://localhost/chat')
+    declare function show(message: Message): void
+    declare function notify(message: Message): void
+    declare function reload(messages: Message[]): void
+    declare function reloadMentions(): void
+    declare function list(members: readonly { user: string; state: { status: string } | undefined }[]): void\n`
+  writeFileSync(join(folder, 'example.ts'), own + example)
+  return ['contract.ts', 'example.ts'].map((name) => join(folder, name))
+}
+
+it('docs/patterns.md, docs/scaling.md and the example of the README have only code that compiles', {
+  timeout: 240_000,
+}, async () => {
   const folder = mkdtempSync(fileURLToPath(new URL('.code-', import.meta.url)))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const patterns = await write('docs/patterns.md', join(folder, 'patterns'))
   const scaling = await write('docs/scaling.md', join(folder, 'scaling'))
   expect(patterns.length).toBeGreaterThan(7)
   expect(scaling.length).toBeGreaterThan(2)
-  expect(diagnose([...patterns, ...scaling])).toEqual([])
+  const readme = await writeReadme(join(folder, 'readme'))
+  expect(diagnose([...patterns, ...scaling, ...readme])).toEqual([])
 })

@@ -71,6 +71,27 @@ describe('live.plugin', () => {
   })
 })
 
+describe('a path', () => {
+  it('begins with a slash, and its refusal says what to write', async () => {
+    for (const [path, write] of [
+      ['desk', '/desk'],
+      ['/desk/', '/desk'],
+      ['a//b', '/a/b'],
+      ['', '/chat'],
+      ['/:id', '/chat'],
+      [undefined, '/chat'],
+    ])
+      expect(await start({ namespace: { path } })).toMatchObject(
+        refusal(
+          `path: ${JSON.stringify(path)} must be plain segments, each behind a slash; write "${write}"`,
+        ),
+      )
+    // A prefix is put right before it.
+    expect(() => namespace(tiny, { path: 'desk' })).toThrow('write "/desk"')
+    expect(() => namespace(tiny, { path: '' })).toThrow('write "/chat"')
+  })
+})
+
 describe('an option at the wrong place', () => {
   it('names the right one', async () => {
     const limits = { echo: { max: 1, seconds: 1 } }

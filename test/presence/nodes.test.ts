@@ -55,6 +55,22 @@ describeWithRedis('presence on two nodes', () => {
     ])
   })
 
+  it('is a ClusterError where nobody of the node is in the room and Redis is away', async () => {
+    const { redis, a } = await startTwo()
+    const ann = await Seen.join(await a.enter('ann'))
+    await ann.becomes({ ann: [null, 1] })
+    await redis.kill()
+    await expect(a.live.room.desk({ id: 'b' }).presence()).rejects.toMatchObject({
+      name: 'ClusterError',
+      code: 'UNAVAILABLE',
+      retry: true,
+      message: expect.stringContaining('could not be read from Redis'),
+    })
+    expect(await a.live.room.desk({ id: 'a' }).presence()).toEqual([
+      { user: 'ann', state: undefined, connections: 1 },
+    ])
+  })
+
   it('ends within a second of the stop of their node', async () => {
     const { a, b } = await startTwo()
     const ann = await Seen.join(await a.enter('ann'))

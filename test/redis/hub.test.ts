@@ -205,7 +205,10 @@ describeWithRedis('the hub', () => {
     await redis.kill()
     const { hub, changes, messages } = await watchedHub(redis.client())
     expect(hub.isUp).toBe(false)
-    await expect(hub.command('get', 'k')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(hub.command('get', 'k')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining(`not connected to 127.0.0.1:${redis.port}; is it running`),
+    })
     await redis.start()
     await up(hub)
     expect(changes).toEqual(['up'])

@@ -139,6 +139,7 @@ describeWithRedis('rooms of two nodes on one Redis', () => {
     await redis.kill()
     await expect(roomOf(node).publish('posted', message('away'))).rejects.toMatchObject({
       code: 'UNAVAILABLE',
+      message: expect.stringContaining('try again under the same id'),
     })
     await until(() => node.lines.some(({ msg }) => String(msg).includes('Redis is away')))
     await roomOf(node).publish('typing', { user: 'bob' })

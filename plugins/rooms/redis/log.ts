@@ -1,5 +1,5 @@
 /**
- * The log of a room in Redis: one script per operation, with the answers that plugins/rooms/memory-room.ts gives. The keys, what is in
+ * The log of a room in Redis: one script per operation, with the answers that plugins/rooms/memory/room.ts gives. The keys, what is in
  * them and how long they live stand in plugins/redis/lua/room.lua. docs/decisions/redis-log.md.
  */
 import { type RedisHub, type RedisValue, type Script, script } from '../../redis/core.js'

@@ -52,7 +52,12 @@ export class Publisher {
       const bytes = Buffer.byteLength(outgoing.payload)
       const line = this.#lines.get(room) ?? this.#begin(room, log)
       if (!line.takes(bytes) || this.#bytes + bytes > PENDING_BYTES_IN_ALL) {
-        reject(new BrokerError('UNAVAILABLE', `Too much waits to be published in ${room}`))
+        reject(
+          new BrokerError(
+            'UNAVAILABLE',
+            `Too much waits to be published in ${room}; try again under the same id`,
+          ),
+        )
         return
       }
       this.#bytes += bytes
