@@ -102,7 +102,7 @@ export class Subscriber {
     this.#channels.delete(channel.name)
     this.#due.delete(channel)
     channel.isSubscribed = false
-    // What is heard by two connections would be heard twice.
+    // What is heard by two connections would be heard twice. Refused, it is heard by nobody: the channel is no longer known here.
     if (this.#connection?.status === 'ready') this.#send(this.#connection, [channel], false).catch(() => {})
   }
 
